@@ -1,1 +1,1 @@
-"""proverom"""
+"""The command line and the demo: the only place that sees every package."""
