@@ -30,7 +30,7 @@ class Intent:
     """Something wished for at the screen."""
 
 
-# --- start screens --------------------------------------------------------------------------------------------------------
+# --- start screens ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class LogIn(Intent):
 
 @dataclass(frozen=True, slots=True)
 class ConfirmName(Intent):
-    """ "Ja, dette er meg" (True) or "Nei, det er feil" (False)."""
+    """Answer to "Er dette deg?": *Ja, dette er meg* (True) or *Nei, det er feil* (False)."""
 
     yes: bool
 
@@ -68,7 +68,7 @@ class PlaySoundCheck(Intent):
 class AnswerSoundCheck(Intent):
     """A number was marked; `Continue` goes on with it."""
 
-    number: int
+    number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class SkipPersonalData(Intent):
     """*Hopp over*."""
 
 
-# --- a running part -------------------------------------------------------------------------------------------------------
+# --- a running part ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class HandIn(Intent):
     step: Literal[1, 2]
 
 
-# --- settings ---------------------------------------------------------------------------------------------------------------
+# --- settings ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class SetTheme(Intent):
 
 @dataclass(frozen=True, slots=True)
 class SetStill(Intent):
-    """ "Ro": level sign and step line stand still."""
+    """*Ro*: level sign and step line stand still."""
 
     is_still: bool
 
@@ -240,7 +240,7 @@ class SetLanguage(Intent):
     language: Language
 
 
-# --- staff and incidents ------------------------------------------------------------------------------------------------------
+# --- staff and incidents ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

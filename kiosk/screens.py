@@ -1,7 +1,7 @@
 """What a screen shows: frozen values without Qt, made by the conductor and drawn by `kiosk.views`.
 
-A screen holds everything needed to draw it; a view adds only wording (`kiosk/texts`) and shape (`kiosk/look`). Showing a
-screen of the same kind again updates the one on the glass: focus, caret, selection and scroll positions stay.
+A screen holds everything needed to draw it; a view adds only wording (`kiosk/texts`) and shape (`kiosk/look`).
+Showing a screen of the same kind again updates the one on the glass: focus, caret, selection and scroll positions stay.
 Interface words are chosen by the view from codes; names, titles and task content arrive as text.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from engine.events import Response
-    from itembank.content import ItemContent, StimulusContent, TaskContent
+    from itembank.content import FormField, ItemContent, Page, StimulusContent, TaskContent
 
 Language: TypeAlias = Literal["nb", "nn", "en"]
 Theme: TypeAlias = Literal["light", "dark", "contrast"]
@@ -39,9 +39,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Foot:
-    """The foot line of a start screen: "Plass 14 | Samira Haddad · 100234" and, to the right, part and written standard.
+    """The foot line of a start screen: "Plass 14 | Samira Haddad · 100234", to the right part and written standard.
 
-    ``candidate`` is ready text ("Samira Haddad · 100234", or the number alone when the name is protected, "" before log-in).
+    ``candidate`` is ready text: "Samira Haddad · 100234", the number alone for a protected name, "" before log-in.
     """
 
     seat: str = ""
@@ -56,7 +56,7 @@ class Screen:
     settings: Settings = field(default_factory=Settings)
 
 
-# --- start screens: a bar, one card, a foot -----------------------------------------------------------------------------
+# --- start screens: a bar, one card, a foot ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,15 +137,15 @@ class WrittenStandardScreen(StartScreen):
 class SoundCheckScreen(StartScreen):
     """Can you hear. ``numbers`` are the four to choose from; ``wrong`` counts wrong answers, ``passed`` a right one.
 
-    ``level`` is the rendered sound's level, 0…1. ``volume`` is 1…10. ``error`` "none_chosen": going on was pressed too soon.
+    ``level`` is the rendered sound's level, 0…1. ``volume`` is 1…10. ``error``: going on was pressed too soon.
     ``is_leader_told`` after the second wrong answer; ``is_silent``: no sound comes out at all.
     """
 
     volume: int
-    numbers: tuple[int, ...]
+    numbers: tuple[str, ...]
     is_playing: bool = False
     has_played: bool = False
-    chosen: int | None = None
+    chosen: str = ""
     wrong: int = 0
     passed: bool = False
     level: float = 0.0
@@ -163,14 +163,6 @@ class DayCodeScreen(StartScreen):
     can_go_back: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class InformationPage:
-    """A page of the programme's text, at most 120 words; a paragraph starting with "- " is a list row."""
-
-    title: str
-    paragraphs: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InformationScreen(StartScreen):
     """Have you read this. ``page`` counts from 0.
@@ -179,35 +171,22 @@ class InformationScreen(StartScreen):
     ``must_answer_all`` and ``may_ask_leader`` add the sentences of reglement 4 (writing).
     """
 
-    pages: tuple[InformationPage, ...]
+    pages: tuple[Page, ...]
     page: int = 0
     is_waiting: bool = False
     must_answer_all: bool = False
     may_ask_leader: bool = False
 
 
-FieldKind: TypeAlias = Literal["text", "choice"]
-
-
-@dataclass(frozen=True, slots=True)
-class FormField:
-    """A question of the personal-data form, worded by the programme. ``options``: (value, label) for kind "choice"."""
-
-    name: str
-    label: str
-    kind: FieldKind
-    options: tuple[tuple[str, str], ...] = ()
-    value: str = ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonalDataScreen(StartScreen):
-    """If you like: the voluntary form (reglement 4.8)."""
+    """If you like: the voluntary form (reglement 4.8), with the programme's introduction above it."""
 
+    introduction: Page
     fields: tuple[FormField, ...]
 
 
-# --- a running part -----------------------------------------------------------------------------------------------------
+# --- a running part ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +230,8 @@ class PartScreen(Screen):
 class ReadingScreen(PartScreen):
     """Read and answer, free inside the module.
 
-    ``item`` is the present one; ``strip`` lists the module's items in order. ``leaves_module``: on the last task *Neste* is
-    *Ferdig med del 2* (or *Til innlevering* when ``is_last_module``).
+    ``item`` is the present one; ``strip`` lists the module's items in order. ``leaves_module``: on the last task
+    *Neste* is *Ferdig med del 2* (or *Til innlevering* when ``is_last_module``).
     ``media``: picture name → bytes (SVG, PNG, JPEG) of item and stimulus.
     """
 
@@ -284,7 +263,8 @@ class ListeningStep:
 class ListeningScreen(PartScreen):
     """Hear and answer. It never names modules and has no way back or on.
 
-    ``plays`` is 2 (A1–B1) or 1 (B2); ``plays_done`` of them are over, ``is_playing`` one now. ``level`` 0…1 is the rendered sound's.
+    ``plays`` is 2 (A1–B1) or 1 (B2); ``plays_done`` of them are over, ``is_playing`` one now.
+    ``level`` 0…1 is the rendered sound's.
     """
 
     now: NowKind
@@ -321,9 +301,10 @@ class Topic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritingScreen(PartScreen):
-    """Write. ``text`` fills the editor only when this task is shown for the first time in this window; typing is never overwritten.
+    """Write.
 
-    ``topics``: not empty when the slot has a choice and none is chosen; the view then shows the choice instead of the editor.
+    ``text`` fills the editor only when this task is first shown in this window; typing is never overwritten.
+    ``topics``: not empty when the slot has a choice and none is chosen; the choice then stands in the editor's place.
     """
 
     tabs: tuple[TaskTab, ...]
@@ -337,7 +318,7 @@ class WritingScreen(PartScreen):
     media: Mapping[str, bytes] = field(default_factory=_no_media)
 
 
-# --- dialogs over a part --------------------------------------------------------------------------------------------------
+# --- dialogs over a part ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +332,7 @@ class UnansweredTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveModuleScreen(Screen):
-    """Sure? Step 1 lists unanswered tasks, step 2 says there is no way back. ``is_last``: the part is handed in after it."""
+    """Sure? Step 1 lists unanswered tasks, step 2 says there is no way back. ``is_last``: then the part is handed in."""
 
     behind: ReadingScreen
     step: Literal[1, 2]
@@ -380,7 +361,7 @@ class HandInScreen(Screen):
     all_tasks_required: bool = True
 
 
-# --- after the part -------------------------------------------------------------------------------------------------------
+# --- after the part ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,7 +381,7 @@ class SavedHereScreen(StartScreen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredScreen(StartScreen):
-    """Delivered at ``delivered_at`` ("10.41"): shown only with the store's receipt. ``next_part`` "" : that was the last one."""
+    """Delivered at ``delivered_at`` ("10.41"): only with the store's receipt. ``next_part`` "": that was the last one."""
 
     delivered_at: str
     next_part: str = ""
