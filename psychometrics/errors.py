@@ -1,0 +1,88 @@
+"""What can go wrong when test data become measurements: one family, each class builds its own sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SHOWN_FAULTS = 20
+
+
+class PsychometricsError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class CallError(PsychometricsError):
+    """The caller asked for something that does not exist or does not fit together."""
+
+
+class DataError(PsychometricsError):
+    """The data are wrong, or cannot carry what is asked of them."""
+
+
+class SurroundingsError(PsychometricsError):
+    """A file, a library or the machine failed us."""
+
+
+class MalformedRowsError(DataError):
+    """Rows of a file that cannot be read; one sentence each."""
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        self.sentences = tuple(sentences)
+        shown = list(self.sentences[:SHOWN_FAULTS])
+        if len(self.sentences) > SHOWN_FAULTS:
+            shown.append(f"And {len(self.sentences) - SHOWN_FAULTS} more faults of the same kind.")
+        super().__init__("\n".join(shown))
+
+
+class UnreadableFileError(SurroundingsError):
+    """A file that is not there, cannot be opened or is not of the promised kind."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"File {file} cannot be read: {why}. Check the path and that the file is complete.")
+
+
+class UnknownColumnError(CallError):
+    """A column named by the caller is not in the file."""
+
+    def __init__(self, file: str, column: str, present: Sequence[str]) -> None:
+        names = ", ".join(present[:12]) + (", …" if len(present) > 12 else "")
+        super().__init__(f"{file} has no column '{column}'; it has {names}. Correct the name.")
+
+
+class UnknownModelError(CallError):
+    """A model name that this package does not know."""
+
+    def __init__(self, model: str, known: Sequence[str]) -> None:
+        super().__init__(f"Model '{model}' is not known. Choose one of {', '.join(known)}.")
+
+
+class ShapeError(CallError):
+    """Two things that must have the same length or shape do not."""
+
+    def __init__(self, what: str, found: object, expected: object) -> None:
+        super().__init__(f"{what}: found {found}, expected {expected}. Give arrays that belong together.")
+
+
+class DesignError(DataError):
+    """A multistage design that contradicts itself or the responses."""
+
+
+class ParameterFileError(DataError):
+    """A parameter file whose content makes no item."""
+
+    def __init__(self, file: str, line: int, column: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{file}, line {line}, column '{column}': {problem}. {remedy}.")
+
+
+class PanelShapeError(CallError):
+    """Modules, routes and items of a panel that do not fit together."""
+
+    def __init__(self, route: Sequence[str], problem: str) -> None:
+        super().__init__(f"Route {'-'.join(route)} {problem}. Correct the panel's routing table or its modules.")
+
+
+class LinkingError(DataError):
+    """Two calibrations that cannot be brought to one scale."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The calibrations cannot be linked: {problem}. Give parameter files with common items.")
