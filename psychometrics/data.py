@@ -15,22 +15,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from psychometrics.errors import (
-    DataError,
-    DesignError,
+    CircularRoutingError,
+    DoubleColumnError,
+    EmptyDesignError,
+    IntervalError,
+    ItemInTwoModulesError,
     MalformedRowsError,
+    NoResponsesError,
     ShapeError,
     UnknownColumnError,
+    UnknownModuleError,
     UnreadableFileError,
 )
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from psychometrics.parquet import Column, open_parquet
 
 NOT_PRESENTED = -1
 NOT_REACHED = -2
@@ -72,10 +75,10 @@ class ResponseMatrix:
     source: str = "responses"
 
     def __post_init__(self) -> None:
-        if self.scores.ndim != 2 or self.scores.shape[1] != len(self.item_ids):
-            raise ShapeError("score matrix", self.scores.shape, f"(n_persons, {len(self.item_ids)})")
+        if self.scores.shape[1:] != (len(self.item_ids),):
+            raise ShapeError("shape", self.scores.shape, f"(n_persons, {len(self.item_ids)})")
         if self.scores.dtype != np.int8:
-            raise ShapeError("type of the score matrix", self.scores.dtype, "int8")
+            raise ShapeError("dtype", self.scores.dtype, "int8")
         for name, values in (("person_ids", self.person_ids), ("groups", self.groups), ("weights", self.weights)):
             if values is not None and values.shape != (self.n_persons,):
                 raise ShapeError(name, values.shape, (self.n_persons,))
@@ -84,10 +87,12 @@ class ResponseMatrix:
 
     @property
     def n_persons(self) -> int:
+        """Number of rows."""
         return int(self.scores.shape[0])
 
     @property
     def n_items(self) -> int:
+        """Number of columns."""
         return len(self.item_ids)
 
     @property
@@ -158,6 +163,7 @@ class Route:
 
     @property
     def name(self) -> str:
+        """The modules joined by hyphens."""
         return "-".join(self.modules)
 
 
@@ -179,29 +185,19 @@ class Design:
         for module, items in self.modules.items():
             for item in items:
                 if item in homes:
-                    raise DesignError(
-                        f"{self.source}: item '{item}' is in modules '{homes[item]}' and '{module}'. Keep it in one."
-                    )
+                    raise ItemInTwoModulesError(self.source, item, homes[item], module)
                 homes[item] = module
         for rule in self.rules:
             for module in (rule.module, rule.next_module):
                 if module not in self.modules:
-                    raise DesignError(f"{self.source}: routing names module '{module}', which has no items. Add them.")
-            if rule.low > rule.high:
-                raise DesignError(
-                    f"{self.source}: routing from '{rule.module}' to '{rule.next_module}' has low {rule.low} above "
-                    f"high {rule.high}. Exchange them."
-                )
+                    raise UnknownModuleError(self.source, module)
         self._check_intervals()
 
     def _check_intervals(self) -> None:
         for module in self.modules:
             for first, second in pairwise(sorted(self.rules_from(module), key=lambda rule: rule.low)):
                 if second.low <= first.high and first.next_module != second.next_module:
-                    raise DesignError(
-                        f"{self.source}: after module '{module}' a number correct of {second.low} leads to both "
-                        f"'{first.next_module}' and '{second.next_module}'. Make the intervals disjoint."
-                    )
+                    raise IntervalError(self.source, module, second.low, (first.next_module, second.next_module))
 
     def rules_from(self, module: str) -> tuple[RoutingRule, ...]:
         """The rules that leave this module; empty for a last one."""
@@ -221,7 +217,7 @@ class Design:
         """
         found = [route for module in self.first_modules for route in self._continue(Route((module,), ()))]
         if self.rules and not found:
-            raise DesignError(f"{self.source}: the routing has no first module. One module must not be led to.")
+            raise CircularRoutingError(self.source, self.rules[0].module)
         return tuple(found)
 
     def _continue(self, route: Route) -> Iterator[Route]:
@@ -230,7 +226,7 @@ class Design:
             yield route
         for rule in rules:
             if rule.next_module in route.modules:
-                raise DesignError(f"{self.source}: routing leads back to module '{rule.next_module}'. Break the circle.")
+                raise CircularRoutingError(self.source, rule.next_module)
             yield from self._continue(Route((*route.modules, rule.next_module), (*route.rules, rule)))
 
     def items_of(self, route: Route) -> tuple[str, ...]:
@@ -273,7 +269,7 @@ class ColumnRoles:
                 raise UnknownColumnError(file, name, header)
         twice = sorted({name for name in header if header.count(name) > 1})
         if twice:
-            raise DataError(f"{file}, line 1: column '{twice[0]}' occurs twice. Rename one of them.")
+            raise DoubleColumnError(file, twice[0])
         if self.person is None and header and header[0].strip().lower() in PERSON_COLUMNS:
             return replace(self, person=header[0])
         return self
@@ -335,14 +331,14 @@ def read_responses(path: str | Path, roles: ColumnRoles | None = None) -> Respon
     )
     matrix = concatenate(chunks)
     if matrix.n_persons == 0 or matrix.n_items == 0:
-        raise DataError(f"{file} holds {matrix.n_persons} persons and {matrix.n_items} items. Give at least one of each.")
+        raise NoResponsesError(file.name, matrix.n_persons, matrix.n_items)
     return matrix
 
 
 def concatenate(chunks: Sequence[ResponseMatrix]) -> ResponseMatrix:
     """Chunks with the same items, one below the other."""
     if not chunks:
-        raise DataError("There are no rows to read. Give a file with at least one person.")
+        raise NoResponsesError("responses", 0, 0)
     if len(chunks) == 1:
         return chunks[0]
     first = chunks[0]
@@ -370,7 +366,7 @@ def _read_csv(path: Path, given: ColumnRoles) -> ResponseMatrix:
             stream.seek(0)
             separator = ";" if head.count(";") > head.count(",") else ","
             lines = csv.reader(stream, delimiter=separator)
-            header = [name.strip() for name in next(lines, [])]
+            header = [name.strip() for name in next(lines, list[str]())]
             roles = given.check(path.name, header)
             rows = _parse_rows(path.name, header, roles, lines)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -433,7 +429,7 @@ def _score_faults(
         if code == _ScoreReader.WRONG:
             yield (
                 f"{file}, line {number}, column '{item}': '{cell}' is no score. Write a whole number from 0 to "
-                f"{HIGHEST_SCORE}, leave it empty (not presented), write NR (not reached), or name the column as no item."
+                f"{HIGHEST_SCORE}, leave it empty (not presented), write NR (not reached), or name it no item."
             )
 
 
@@ -453,9 +449,7 @@ def _parse_roles(
         rows.covariates.append([_number(file, number, c, cells[place[c]], rows.faults) for c in roles.covariates])
 
 
-def _number(
-    file: str, line: int, column: str, cell: str, faults: list[str], *, lowest: float = float("-inf")
-) -> float:
+def _number(file: str, line: int, column: str, cell: str, faults: list[str], *, lowest: float = float("-inf")) -> float:
     try:
         value = float(cell)
     except ValueError:
@@ -475,69 +469,50 @@ def iterate_parquet(
     Raises:
         UnreadableFileError, MalformedRowsError, UnknownColumnError: as `read_responses`.
     """
-    import pyarrow as pa  # noqa: PLC0415 - heavy, and only Parquet needs it
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
     file = Path(path)
-    try:
-        parquet = pq.ParquetFile(file)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UnreadableFileError(str(file), str(error)) from error
-    header = [str(name) for name in parquet.schema_arrow.names]
-    settled = (roles or ColumnRoles()).check(file.name, header)
+    parquet = open_parquet(file)
+    settled = (roles or ColumnRoles()).check(file.name, parquet.header)
     start = 1
-    with parquet:
-        for batch in parquet.iter_batches(batch_size=chunk_rows):
-            yield _from_batch(file.name, start, settled, settled.items(header), batch)
-            start += batch.num_rows
+    for columns in parquet.batches(chunk_rows):
+        chunk = _from_columns(file.name, start, settled, settled.items(parquet.header), columns)
+        start += chunk.n_persons
+        yield chunk
 
 
-def _from_batch(
-    file: str, start: int, roles: ColumnRoles, items: tuple[str, ...], batch: pa.RecordBatch
+def _from_columns(
+    file: str, start: int, roles: ColumnRoles, items: tuple[str, ...], columns: Mapping[str, Column]
 ) -> ResponseMatrix:
     rows = _Rows()
-    scores = np.empty((batch.num_rows, len(items)), dtype=np.int8)
-    for k, item in enumerate(items):
-        scores[:, k] = _parquet_scores(file, start, item, batch.column(item), rows.faults)
+    scores = [_codes(file, start, item, columns[item], rows.faults) for item in items]
+    n_rows = len(next(iter(columns.values())))
     if roles.person is not None:
-        rows.persons = [str(value) for value in batch.column(roles.person).to_pylist()]
+        rows.persons = [str(value) for value in columns[roles.person]]
     if roles.groups is not None:
-        rows.groups = [str(value) for value in batch.column(roles.groups).to_pylist()]
-    cells = {name: [str(v) for v in batch.column(name).to_pylist()] for name in _number_columns(roles)}
-    for r in range(batch.num_rows if cells else 0):
+        rows.groups = [str(value) for value in columns[roles.groups]]
+    for r in range(n_rows if roles.weights is not None or roles.covariates else 0):
         if roles.weights is not None:
-            rows.weights.append(
-                _number(file, start + r, roles.weights, cells[roles.weights][r], rows.faults, lowest=0.0)
-            )
-        rows.covariates.append([_number(file, start + r, c, cells[c][r], rows.faults) for c in roles.covariates])
+            cell = str(columns[roles.weights][r])
+            rows.weights.append(_number(file, start + r, roles.weights, cell, rows.faults, lowest=0.0))
+        rows.covariates.append([_number(file, start + r, c, str(columns[c][r]), rows.faults) for c in roles.covariates])
     if rows.faults:
         raise MalformedRowsError(rows.faults)
-    rows.scores.append(scores)
+    rows.scores.append(np.stack(scores, axis=1) if scores else np.zeros((n_rows, 0), np.int8))
     return _assembled(file, roles, items, rows)
 
 
-def _number_columns(roles: ColumnRoles) -> tuple[str, ...]:
-    return ((roles.weights,) if roles.weights is not None else ()) + roles.covariates
-
-
-def _parquet_scores(file: str, start: int, item: str, column: pa.Array, faults: list[str]) -> ScoreArray:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
-        filled = pc.fill_null(column.cast(pa.int64()), NOT_PRESENTED)
-        codes = np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.int64)
-        wrong = (codes < NOT_REACHED) | (codes > HIGHEST_SCORE)
-    else:
+def _codes(file: str, start: int, item: str, column: Column, faults: list[str]) -> ScoreArray:
+    if isinstance(column, list):
         reader = _ScoreReader()
-        texts = ["" if value is None else str(value) for value in column.to_pylist()]
-        codes = np.array([reader[text] for text in texts], dtype=np.int64)
+        codes = np.array([reader[text] for text in column], dtype=np.int64)
         wrong = codes == _ScoreReader.WRONG
-    for r in np.flatnonzero(wrong):
-        faults.append(
-            f"{file}, row {start + int(r)}, column '{item}': '{column[int(r)].as_py()}' is no score. Write a whole number "
-            f"from 0 to {HIGHEST_SCORE}, null (not presented) or -2 (not reached), or name the column as no item."
-        )
+    else:
+        codes = column
+        wrong = (codes < NOT_REACHED) | (codes > HIGHEST_SCORE)
+    faults.extend(
+        f"{file}, row {start + r}, column '{item}': '{column[r]}' is no score. Write a whole number from 0 to "
+        f"{HIGHEST_SCORE}, null (not presented) or -2 (not reached), or name the column as no item."
+        for r in np.flatnonzero(wrong).tolist()
+    )
     return codes.astype(np.int8)
 
 
@@ -577,7 +552,7 @@ def read_design(path: str | Path) -> Design:
     if faults:
         raise MalformedRowsError(faults)
     if not modules:
-        raise DesignError(f"{file.name} has no item rows. Begin it with the line item,module.")
+        raise EmptyDesignError(file.name)
     return Design({module: tuple(items) for module, items in modules.items()}, tuple(rules), file.name)
 
 
@@ -603,10 +578,12 @@ def _row(
 def _rule(file: str, number: int, row: Mapping[str, str], faults: list[str]) -> Iterable[RoutingRule]:
     for column in ("low", "high"):
         if not row[column].isdigit():
-            faults.append(f"{file}, line {number}, column '{column}': '{row[column]}' is no number correct. Correct it.")
+            faults.append(
+                f"{file}, line {number}, column '{column}': '{row[column]}' is no number correct. Correct it."
+            )
             return
     counts = row.get("counts") or "module"
-    if counts != "module" and counts != "total":
+    if counts not in ("module", "total"):
         faults.append(f"{file}, line {number}, column 'counts': '{counts}' is neither module nor total. Correct it.")
         return
     yield RoutingRule(row["module"], row["next"], int(row["low"]), int(row["high"]), counts)

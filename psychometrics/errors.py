@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 SHOWN_FAULTS = 20
+SHOWN_NAMES = 12
 
 
 class PsychometricsError(Exception):
@@ -45,7 +46,7 @@ class UnknownColumnError(CallError):
     """A column named by the caller is not in the file."""
 
     def __init__(self, file: str, column: str, present: Sequence[str]) -> None:
-        names = ", ".join(present[:12]) + (", …" if len(present) > 12 else "")
+        names = ", ".join(present[:SHOWN_NAMES]) + (", …" if len(present) > SHOWN_NAMES else "")
         super().__init__(f"{file} has no column '{column}'; it has {names}. Correct the name.")
 
 
@@ -60,11 +61,70 @@ class ShapeError(CallError):
     """Two things that must have the same length or shape do not."""
 
     def __init__(self, what: str, found: object, expected: object) -> None:
-        super().__init__(f"{what}: found {found}, expected {expected}. Give arrays that belong together.")
+        super().__init__(f"Wrong {what}: found {found}, expected {expected}. Give arrays that belong together.")
 
 
 class DesignError(DataError):
     """A multistage design that contradicts itself or the responses."""
+
+
+class ItemInTwoModulesError(DesignError):
+    """An item listed under two modules."""
+
+    def __init__(self, source: str, item: str, first: str, second: str) -> None:
+        super().__init__(f"{source}: item '{item}' is in modules '{first}' and '{second}'. Keep it in one.")
+
+
+class UnknownModuleError(DesignError):
+    """Routing to or from a module without items."""
+
+    def __init__(self, source: str, module: str) -> None:
+        super().__init__(f"{source}: routing names module '{module}', which has no items. Add them.")
+
+
+class IntervalError(DesignError):
+    """Number-correct intervals that cross or run backwards."""
+
+    def __init__(self, source: str, module: str, score: int, ways: Sequence[str]) -> None:
+        super().__init__(
+            f"{source}: after module '{module}' a number correct of {score} does not lead to one module but to "
+            f"{' and '.join(ways) or 'none'}. Make the intervals disjoint, low before high."
+        )
+
+
+class CircularRoutingError(DesignError):
+    """Routing that never ends or never begins."""
+
+    def __init__(self, source: str, module: str) -> None:
+        super().__init__(f"{source}: routing goes in a circle through module '{module}'. Break the circle.")
+
+
+class EmptyDesignError(DesignError):
+    """A design file without items."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(f"{source} has no item rows. Begin it with the line item,module.")
+
+
+class DoubleColumnError(DataError):
+    """Two columns of one name."""
+
+    def __init__(self, file: str, column: str) -> None:
+        super().__init__(f"{file}, line 1: column '{column}' occurs twice. Rename one of them.")
+
+
+class NoResponsesError(DataError):
+    """A response file without persons or without items."""
+
+    def __init__(self, source: str, n_persons: int, n_items: int) -> None:
+        super().__init__(f"{source} holds {n_persons} persons and {n_items} items. Give at least one of each.")
+
+
+class DoubleItemError(CallError):
+    """Two rows of parameters for one item."""
+
+    def __init__(self, item: str) -> None:
+        super().__init__(f"Item '{item}' occurs twice among the parameters. Keep one row per item.")
 
 
 class ParameterFileError(DataError):
@@ -86,3 +146,10 @@ class LinkingError(DataError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"The calibrations cannot be linked: {problem}. Give parameter files with common items.")
+
+
+class FitError(DataError):
+    """A fit statistic that these data cannot carry."""
+
+    def __init__(self, statistic: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{statistic} cannot be computed: {problem}. {remedy}.")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import irt
-from psychometrics.errors import CallError, ParameterFileError, UnknownModelError, UnreadableFileError
+from psychometrics.errors import DoubleItemError, ParameterFileError, UnknownModelError, UnreadableFileError
 
 FloatArray = NDArray[np.float64]
 Model = Literal["rasch", "1pl", "2pl", "3pl", "pcm", "gpcm", "graded", "nominal"]
@@ -48,7 +48,8 @@ class ItemParameters:
         b: thresholds in logits; one for two categories. Empty for nominal.
         c: lower asymptote, 0 but for 3PL.
         slopes, intercepts: nominal only.
-        se_a, se_b, se_c, se_slopes, se_intercepts: standard errors; NaN for a fixed parameter, empty or None if not computed.
+        se_a, se_b, se_c, se_slopes, se_intercepts: standard errors; NaN for a fixed parameter, empty or
+            None if not computed.
         provenance: where the numbers come from (file, hash, options, date given by the caller).
     """
 
@@ -211,7 +212,18 @@ def parameter_columns(items: Sequence[ItemParameters]) -> tuple[str, ...]:
     categories = max((len(item.slopes) for item in items), default=0)
     b = [f"b{k}" for k in range(1, max(thresholds, 1) + 1)]
     nominal = [f"{letter}{k}" for letter in "ac" for k in range(1, categories + 1)]
-    return ("item", "model", "a", *b, "c", "se_a", *(f"se_{n}" for n in b), "se_c", *nominal, *(f"se_{n}" for n in nominal))
+    return (
+        "item",
+        "model",
+        "a",
+        *b,
+        "c",
+        "se_a",
+        *(f"se_{n}" for n in b),
+        "se_c",
+        *nominal,
+        *(f"se_{n}" for n in nominal),
+    )
 
 
 def _cells(item: ItemParameters) -> dict[str, float | str | None]:
@@ -269,7 +281,9 @@ def read_parameters(path: str | Path) -> tuple[ItemParameters, ...]:
     seen: set[str] = set()
     for number, item in enumerate(items, start=2):
         if item.item_id in seen:
-            raise ParameterFileError(file.name, number, "item", f"'{item.item_id}' occurs twice", "Keep one row per item")
+            raise ParameterFileError(
+                file.name, number, "item", f"'{item.item_id}' occurs twice", "Keep one row per item"
+            )
         seen.add(item.item_id)
     return items
 
@@ -355,9 +369,11 @@ def require_unique(items: Sequence[ItemParameters]) -> dict[str, ItemParameters]
     """Items by id.
 
     Raises:
-        CallError: an id occurs twice.
+        DoubleItemError: an id occurs twice.
     """
-    found = {item.item_id: item for item in items}
-    if len(found) != len(items):
-        raise CallError("An item id occurs twice among the parameters. Keep one row per item.")
+    found: dict[str, ItemParameters] = {}
+    for item in items:
+        if item.item_id in found:
+            raise DoubleItemError(item.item_id)
+        found[item.item_id] = item
     return found
