@@ -1,0 +1,167 @@
+"""Clips spoken by a synthetic voice from the scripts kept with the items, built once per content.
+
+A clip is mono Ogg Opus at 48 kHz, at −23 LUFS (EBU R 128). Its file is named by the SHA-256 of all that it is made from, so a changed script
+is a missing clip, and a second build does nothing. A recording by people takes a clip's place under the same name.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from itembank.bank import Bank
+from itembank.errors import ClipMissingError, SpeechError
+from itembank.rendering import clip_name
+from itembank.schema import WRITTEN_STANDARDS, LineModel, VoiceModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 48_000
+SPEECH_RATE_HZ = 22_050
+LOUDNESS_LUFS = -23.0
+"""EBU R 128, programme loudness."""
+PEAK_LIMIT = 0.98
+RECIPE = 1
+"""Raised when the way of making clips changes, so that all are made anew."""
+SOUND_CHECK_CLIP = "clips/sound-check.ogg"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipScript:
+    """What one clip is made from: its media name, where it is written, and its lines."""
+
+    name: str
+    where: str
+    lines: tuple[LineModel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltClip:
+    """A built clip: its file and its length at `SAMPLE_RATE_HZ`."""
+
+    path: Path
+    frames: int
+
+
+def scripts(bank: Bank) -> Iterator[ClipScript]:
+    """All clips that the bank's files ask for, the sound check included."""
+    for item in bank.items.values():
+        for standard, words in zip(WRITTEN_STANDARDS, (item.nb, item.nn), strict=True):
+            if words is not None and words.script:
+                where = f"{bank.folder.name}/items/{item.id}/item.json"
+                yield ClipScript(clip_name(item.id, standard), where, words.script)
+    if bank.texts.sound_check is not None:
+        where = f"{bank.folder.name}/texts/sound-check.json"
+        yield ClipScript(SOUND_CHECK_CLIP, where, bank.texts.sound_check.script)
+
+
+def find_clip(bank: Bank, script: ClipScript) -> BuiltClip:
+    """The built clip of a script.
+
+    Raises:
+        ClipMissingError: it has not been built, or the script has changed since.
+    """
+    path = bank.build_folder / f"{_digest(script.lines, bank.file.voices)}.ogg"
+    try:
+        frames = int(json.loads(path.with_suffix(".json").read_bytes())["frames"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ClipMissingError(script.where, script.name) from error
+    if not path.is_file():
+        raise ClipMissingError(script.where, script.name)
+    return BuiltClip(path, frames)
+
+
+def build_clips(bank: Bank) -> tuple[int, int]:
+    """Build what is missing, and take away what no script asks for; how many were built and how many stood there.
+
+    Raises:
+        SpeechError: espeak-ng is not there or fails.
+    """
+    built = kept = 0
+    wanted: set[str] = set()
+    bank.build_folder.mkdir(exist_ok=True)
+    for script in scripts(bank):
+        wanted.add(_digest(script.lines, bank.file.voices))
+        try:
+            find_clip(bank, script)
+            kept += 1
+        except ClipMissingError:
+            _build(bank, script)
+            built += 1
+    for path in bank.build_folder.glob("*.*"):
+        if path.stem not in wanted:
+            path.unlink()
+    return built, kept
+
+
+def _digest(lines: Sequence[LineModel], voices: Mapping[str, VoiceModel]) -> str:
+    recipe = {
+        "recipe": RECIPE,
+        "loudness": LOUDNESS_LUFS,
+        "lines": [line.model_dump() | {"voice": voices[line.voice].model_dump()} for line in lines],
+    }
+    return sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+
+
+def _build(bank: Bank, script: ClipScript) -> None:
+    import soundfile  # noqa: PLC0415  heavy, and only building needs it
+
+    samples = _levelled(_resampled(_spoken(script, bank.file.voices)))
+    stream = io.BytesIO()
+    # libsndfile's own rate, about 60 kbit/s: with compression_level 0.9 files are half as large but take 2.4 times as long
+    soundfile.write(stream, samples, SAMPLE_RATE_HZ, format="OGG", subtype="OPUS")
+    frames = soundfile.info(io.BytesIO(stream.getvalue())).frames
+    if frames != len(samples):
+        raise SpeechError(script.name, f"{frames} frames were encoded of {len(samples)}")
+    path = bank.build_folder / f"{_digest(script.lines, bank.file.voices)}.ogg"
+    path.write_bytes(stream.getvalue())
+    path.with_suffix(".json").write_text(json.dumps({"name": script.name, "frames": frames}))
+
+
+def _spoken(script: ClipScript, voices: Mapping[str, VoiceModel]) -> NDArray[np.float64]:
+    import numpy as np  # noqa: PLC0415
+
+    pieces: list[NDArray[np.float64]] = []
+    for line in script.lines:
+        pieces.append(_speak(script.name, line.text, voices[line.voice]))
+        pieces.append(np.zeros(line.pause_ms * SPEECH_RATE_HZ // 1000))
+    return np.concatenate(pieces)
+
+
+def _speak(name: str, text: str, voice: VoiceModel) -> NDArray[np.float64]:
+    import soundfile  # noqa: PLC0415
+
+    command = ["espeak-ng", "-v", voice.espeak, "-s", str(voice.words_per_minute), "-p", str(voice.pitch), "-g", "3"]
+    try:
+        spoken = subprocess.run([*command, "--stdout", text], capture_output=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SpeechError(name, str(error)) from error
+    samples: Any
+    samples, rate = soundfile.read(io.BytesIO(spoken.stdout))
+    if rate != SPEECH_RATE_HZ or not len(samples):
+        raise SpeechError(name, f"espeak-ng gave {len(samples)} samples at {rate} Hz")
+    return samples
+
+
+def _resampled(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.signal import resample_poly  # noqa: PLC0415
+
+    return resample_poly(samples, 320, 147)
+
+
+def _levelled(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    import numpy as np  # noqa: PLC0415
+    import pyloudnorm  # noqa: PLC0415
+
+    loudness = pyloudnorm.Meter(SAMPLE_RATE_HZ).integrated_loudness(samples)
+    gain = 10.0 ** ((LOUDNESS_LUFS - loudness) / 20.0)
+    peak = float(np.max(np.abs(samples)))
+    return samples * min(gain, PEAK_LIMIT / peak)
