@@ -144,12 +144,117 @@ class PanelShapeError(CallError):
 class LinkingError(DataError):
     """Two calibrations that cannot be brought to one scale."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(f"The calibrations cannot be linked: {problem}. Give parameter files with common items.")
+
+class TooFewCommonItemsError(LinkingError):
+    """A line needs two points."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(f"The calibrations share {found} items; two are needed. Give files with common item ids.")
+
+
+class CategoriesDifferError(LinkingError):
+    """A common item that was scored in two ways."""
+
+    def __init__(self, item: str) -> None:
+        super().__init__(f"Item {item} has other categories in the base calibration. Calibrate both alike.")
+
+
+class NoDifficultiesError(LinkingError):
+    """Moment methods on items that have no difficulty."""
+
+    def __init__(self, item: str) -> None:
+        super().__init__(f"Item {item} is nominal and has no difficulty. Use haebara or stocking-lord.")
+
+
+class NoSpreadError(LinkingError):
+    """Common items that are all equally hard."""
+
+    def __init__(self) -> None:
+        super().__init__("The common items are all equally hard, so their spread says nothing. Use mean-mean.")
 
 
 class FitError(DataError):
     """A fit statistic that these data cannot carry."""
 
-    def __init__(self, statistic: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{statistic} cannot be computed: {problem}. {remedy}.")
+
+class IncompleteResponsesError(FitError):
+    """Missing cells that the statistic cannot take."""
+
+    def __init__(self, statistic: str, remedy: str) -> None:
+        super().__init__(f"{statistic} cannot be computed: responses are missing. {remedy}.")
+
+
+class RoutingByTotalError(FitError):
+    """A design whose routing looks at earlier modules too."""
+
+    def __init__(self, statistic: str) -> None:
+        super().__init__(f"{statistic} cannot follow a design that routes by the total score. Test module by module.")
+
+
+class NoFreedomError(FitError):
+    """As many parameters as there are moments."""
+
+    def __init__(self, moments: int, parameters: int) -> None:
+        super().__init__(f"M2 has {moments} moments for {parameters} parameters: nothing to test. Give more items.")
+
+
+class DifError(DataError):
+    """A comparison of groups that these data cannot carry."""
+
+
+class GroupsError(DifError):
+    """Not two groups to compare."""
+
+    def __init__(self, where: str, found: Sequence[str], focal: str) -> None:
+        shown = ", ".join(found[:8]) or "none"
+        super().__init__(
+            f"{where} has the groups {shown}; focal group '{focal}' and one more are needed. "
+            "Name the group column and the focal group."
+        )
+
+
+class AssemblyError(DataError):
+    """A pool or a specification from which no panel can be built."""
+
+
+class UnknownItemError(AssemblyError):
+    """An item id that a file names and another does not know."""
+
+    def __init__(self, where: str, item: str) -> None:
+        super().__init__(f"{where} names item '{item}', which has no parameters. Add them or take it out.")
+
+
+class NoPanelError(AssemblyError):
+    """The integer programme has no solution."""
+
+    def __init__(self, narrowest: Sequence[str]) -> None:
+        listed = "; ".join(narrowest)
+        super().__init__(f"No panel keeps all demands: {listed}. Loosen these, or add such items to the pool.")
+
+
+class NoTimeError(AssemblyError):
+    """The solver stopped before it had any panel."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"No panel was found within {seconds:g} s. Allow more time or loosen the demands.")
+
+
+class SpecificationError(AssemblyError):
+    """A specification file that does not say what is wanted."""
+
+    def __init__(self, file: str, field: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{file}, field '{field}': {problem}. {remedy}.")
+
+
+class LevelError(CallError):
+    """Cut scores and levels from which no official table can be made."""
+
+    def __init__(self, place: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{place}: {problem}. {remedy}.")
+
+
+class NotCalibratedError(DataError):
+    """A panel with a scored item that has no parameters."""
+
+    def __init__(self, panel: str, item: str) -> None:
+        super().__init__(f"Item '{item}' of panel {panel} has no parameters. Calibrate it, or give a parameter file.")
