@@ -1,0 +1,81 @@
+"""Canonical JSON: one byte string for one value, so that what is signed and hashed has one form only.
+
+Written by `engine.canonical.canonical_bytes`; read back by `parse_canonical`, which accepts no other spelling.
+`PROTOCOL.md` §1 states the form in full.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.canonical import canonical_bytes
+from sync.errors import DamagedError
+
+__all__ = ["MAX_INT", "Message", "canonical_bytes", "parse_canonical", "parse_model", "plain_of"]
+
+MAX_INT: Final = 2**53 - 1
+"""Largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
+
+
+class Message(BaseModel):
+    """Base of everything parsed from outside: strict types, no unknown field, not changed afterwards."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+M = TypeVar("M", bound=Message)
+
+
+def parse_canonical(data: bytes, what: str, *, limit: int) -> object:
+    """Plain data from canonical JSON.
+
+    Args:
+        data: the bytes; more than ``limit`` are refused before any parsing.
+        what: what it is, for the error's sentence.
+        limit: largest accepted size in bytes.
+
+    Raises:
+        DamagedError: too long, not JSON, or JSON in another spelling than the canonical one.
+    """
+    if len(data) > limit:
+        raise DamagedError(what, f"{len(data)} bytes where {limit} is the most")
+    try:
+        value: object = json.loads(data.decode("utf-8"), parse_float=_refuse, parse_constant=_refuse)
+        spelled = canonical_bytes(value)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DamagedError(what, "it is not canonical JSON") from error
+    if spelled != data:
+        raise DamagedError(what, "it is JSON, but not in canonical form")
+    return value
+
+
+def parse_model(model: type[M], plain: object, what: str) -> M:
+    """A strict model from plain data as `parse_canonical` gives it.
+
+    Raises:
+        DamagedError: a field is missing, unknown, of the wrong type or out of range; the sentence names it.
+    """
+    try:
+        return model.model_validate_json(canonical_bytes(plain))
+    except (ValidationError, ValueError, TypeError) as error:
+        raise DamagedError(what, _first_fault(error)) from error
+
+
+def plain_of(message: Message) -> dict[str, Any]:
+    """A model's fields as plain data for `canonical_bytes`."""
+    return message.model_dump(mode="json")
+
+
+def _refuse(_text: str) -> NoReturn:
+    raise ValueError
+
+
+def _first_fault(error: Exception) -> str:
+    """The first fault's field and rule, never the value: it may be someone's name."""
+    if isinstance(error, ValidationError):
+        fault = error.errors(include_input=False, include_url=False)[0]
+        return f"field '{'.'.join(str(step) for step in fault['loc'])}': {fault['type']}"
+    return "it is not plain data"

@@ -1,0 +1,557 @@
+"""A journal segment as bytes: header, records, and how they are read back whatever happened to them.
+
+One segment belongs to one attempt, one device and one run of the program, has fresh random keys and is never appended
+to after that run. Layouts, hash inputs and the order of checks are in `PROTOCOL.md` §5.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Annotated, Final, Literal
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import Field, model_validator
+
+from sync.canonical import MAX_INT, Message, canonical_bytes, parse_canonical, parse_model, plain_of
+from sync.errors import CannotOpenError, DamagedError, SyncUsageError
+from sync.keys import SUITE, BoxKey, BoxPublic, hpke_open, hpke_seal, random_key, sha256, sha256_hex
+
+SEGMENT_MAGIC: Final = b"PVRMJRN1"
+RECORD_MARK: Final = b"\xa5\xc3"
+MAX_HEADER_BYTES: Final = 65_536
+MAX_PAYLOAD_BYTES: Final = 65_536
+StreamName = Literal["answers", "keys", "form"]
+STREAMS: Final[tuple[StreamName, ...]] = ("answers", "keys", "form")
+"""Answers and edits; key timings; personal-data form. Each has a key of its own, so that one can be erased."""
+
+KEY_TIMINGS: Final = 200
+FORM_ENTRY: Final = 201
+"""Record types outside the engine's event codes (1…127): a batch of key timings, an entry of the form."""
+
+NO_HASH: Final = "0" * 64
+_PAD: Final = 32
+_TAG: Final = 16
+_FIXED: Final = struct.Struct(">2sIQBB")
+_CHAIN: Final = 32
+_CRC: Final = 4
+RECORD_OVERHEAD: Final = _FIXED.size + _TAG + _CHAIN + _CRC
+MAX_RECORD_BYTES: Final = RECORD_OVERHEAD + MAX_PAYLOAD_BYTES + _PAD
+_MIN_RECORD_BYTES: Final = RECORD_OVERHEAD + _PAD
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=MAX_INT)]
+
+
+# --- who can open -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Someone to whom stream keys are sealed: one key pair, or several that are all needed together."""
+
+    name: str
+    publics: tuple[BoxPublic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """The private side of a `Recipient`, in the same order."""
+
+    name: str
+    privates: tuple[BoxKey, ...]
+
+
+def results_recipients(custodians: Sequence[BoxPublic], needed: int) -> tuple[Recipient, ...]:
+    """One recipient for each choice of ``needed`` custodians: "results:0+1", "results:0+2" … (m of n by nesting).
+
+    Raises:
+        SyncUsageError: ``needed`` is not 1…number of custodians.
+    """
+    if not 1 <= needed <= len(custodians):
+        raise SyncUsageError(f"{needed} of {len(custodians)} custodians cannot be asked for", "Choose 1 to all of them")
+    return tuple(
+        Recipient("results:" + "+".join(str(index) for index in chosen), tuple(custodians[index] for index in chosen))
+        for chosen in combinations(range(len(custodians)), needed)
+    )
+
+
+def results_opener(held: Mapping[int, BoxKey]) -> Opener:
+    """The opener that custodians make together: their index among the custodians and their private key."""
+    order = sorted(held)
+    return Opener("results:" + "+".join(str(index) for index in order), tuple(held[index] for index in order))
+
+
+def recovery_recipient(public: BoxPublic) -> Recipient:
+    """The sitting's recovery key as a recipient."""
+    return Recipient("recovery", (public,))
+
+
+def recovery_opener(private: BoxKey) -> Opener:
+    """The sitting's recovery key as an opener."""
+    return Opener("recovery", (private,))
+
+
+# --- header -----------------------------------------------------------------------------------------------------------
+
+
+class Link(Message):
+    """What a segment follows: of ``segment`` only the first ``count`` records count, and ``head`` is the chain there."""
+
+    segment: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    count: Count
+    head: Hash
+
+
+class SealedKey(Message):
+    """A stream key sealed to one recipient, as hexadecimal digits."""
+
+    recipient: Annotated[str, Field(pattern=r"^(recovery|results:[0-9]+(\+[0-9]+)*)$", max_length=64)]
+    sealed: Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$", max_length=2048)]
+
+
+class Stream(Message):
+    """A stream's name and the SHA-256 of its sealed keys, which travel beside the header (see `Preamble`)."""
+
+    name: StreamName
+    keys_sha256: Hash
+
+
+class SegmentHeader(Message):
+    """What a segment is bound to. Its canonical bytes are hashed into every record's associated data and the chain."""
+
+    format: Literal[1]
+    suite: Literal[1]
+    sitting: Id
+    attempt: Id
+    device: Id
+    release: Id
+    segment: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    ordinal: Count
+    previous: Link | None
+    begun_utc_ms: Count
+    streams: Annotated[tuple[Stream, ...], Field(min_length=1, max_length=3)]
+
+    @model_validator(mode="after")
+    def _streams_differ(self) -> SegmentHeader:
+        if len({stream.name for stream in self.streams}) != len(self.streams):
+            raise ValueError
+        return self
+
+
+SealedKeys = dict[StreamName, Annotated[tuple[SealedKey, ...], Field(min_length=1, max_length=32)]]
+"""Stream name → its key, sealed to each recipient. A stream that is not in it was erased: nothing opens it again."""
+
+
+class Preamble(Message):
+    """A header and the sealed keys it commits to. Erasing a stream takes its keys out and leaves the header as it is."""
+
+    header: SegmentHeader
+    keys: SealedKeys
+
+    @model_validator(mode="after")
+    def _keys_are_committed(self) -> Preamble:
+        promised = {stream.name: stream.keys_sha256 for stream in self.header.streams}
+        for name, keys in self.keys.items():
+            if promised.get(name) != keys_commitment(keys):
+                raise ValueError
+        return self
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 of the header's canonical bytes: the same before and after erasing a stream."""
+        return header_hash(self.header)
+
+
+def keys_commitment(keys: tuple[SealedKey, ...]) -> str:
+    """What a header says of a stream's sealed keys: SHA-256 of their canonical bytes, in hexadecimal digits."""
+    return sha256_hex(canonical_bytes([plain_of(key) for key in keys]))
+
+
+def header_hash(header: SegmentHeader) -> bytes:
+    """SHA-256 of a header's canonical bytes."""
+    return sha256(canonical_bytes(plain_of(header)))
+
+
+def without_stream(preamble: Preamble, stream: str) -> Preamble:
+    """The preamble with one stream's keys destroyed; every hash, chain value and signature still fits."""
+    return Preamble(header=preamble.header, keys={name: key for name, key in preamble.keys.items() if name != stream})
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a new segment is for; `new_segment` adds id, keys and the link."""
+
+    sitting: str
+    attempt: str
+    device: str
+    release: str
+
+
+StreamKeys = Mapping[str, bytes]
+"""Stream name → 32-byte key."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSegment:
+    """A fresh preamble with the stream keys in the clear, for the one run of the program that writes it."""
+
+    preamble: Preamble
+    keys: StreamKeys
+
+    @property
+    def header(self) -> SegmentHeader:
+        """The header."""
+        return self.preamble.header
+
+
+def new_segment(
+    binding: Binding,
+    recipients: Sequence[Recipient],
+    *,
+    ordinal: int,
+    previous: Link | None,
+    begun_utc_ms: int,
+    streams: Sequence[StreamName] = STREAMS,
+) -> NewSegment:
+    """A fresh segment: random id, a random key for each stream, each sealed to every recipient."""
+    segment = secrets.token_hex(16)
+    keys = {name: random_key() for name in streams}
+    sealed: SealedKeys = {
+        name: tuple(
+            SealedKey(recipient=recipient.name, sealed=_seal(key, recipient, binding, segment, name).hex())
+            for recipient in recipients
+        )
+        for name, key in keys.items()
+    }
+    header = {
+        "format": 1,
+        "suite": SUITE,
+        "sitting": binding.sitting,
+        "attempt": binding.attempt,
+        "device": binding.device,
+        "release": binding.release,
+        "segment": segment,
+        "ordinal": ordinal,
+        "previous": None if previous is None else plain_of(previous),
+        "begun_utc_ms": begun_utc_ms,
+        "streams": [{"name": name, "keys_sha256": keys_commitment(sealed[name])} for name in streams],
+    }
+    return NewSegment(Preamble(header=parse_model(SegmentHeader, header, "segment header"), keys=sealed), keys)
+
+
+def open_stream_keys(preamble: Preamble, opener: Opener) -> StreamKeys:
+    """The stream keys that ``opener`` can open; streams that were erased are left out.
+
+    Raises:
+        CannotOpenError: nothing in this preamble is sealed to this opener, or its key does not fit.
+    """
+    header = preamble.header
+    binding = Binding(header.sitting, header.attempt, header.device, header.release)
+    keys: dict[str, bytes] = {}
+    for name, entries in preamble.keys.items():
+        for entry in entries:
+            if entry.recipient == opener.name:
+                context = _key_context(binding, header.segment, name, opener.name)
+                keys[name] = _open_nested(bytes.fromhex(entry.sealed), opener, context)
+    if not keys:
+        raise CannotOpenError("journal segment", f"recipient '{opener.name}'")
+    return keys
+
+
+def encode_preamble(preamble: Preamble) -> bytes:
+    """The block that begins a segment file: magic ‖ length ‖ canonical JSON ‖ CRC32 (it stands there twice)."""
+    body = canonical_bytes(plain_of(preamble))
+    block = SEGMENT_MAGIC + struct.pack(">I", len(body)) + body
+    return block + struct.pack(">I", zlib.crc32(block))
+
+
+def decode_preamble(block: bytes) -> Preamble:
+    """The preamble in a block that is exactly as long as it says.
+
+    Raises:
+        DamagedError: wrong magic, length, CRC, form or field, or keys that the header does not commit to.
+    """
+    if _block_length(block, 0) != len(block):
+        raise DamagedError("journal segment", "its header block is cut or changed")
+    return parse_preamble(block[12:-4])
+
+
+def parse_preamble(body: bytes) -> Preamble:
+    """A preamble from its canonical JSON; see `decode_preamble` for what is refused."""
+    plain = parse_canonical(body, "segment header", limit=MAX_HEADER_BYTES)
+    return parse_model(Preamble, plain, "segment header")
+
+
+# --- records ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as it stands in the file. ``stream`` is the index in the header's streams."""
+
+    counter: int
+    type: int
+    stream: int
+    ciphertext: bytes
+    chain: bytes
+    raw: bytes = field(repr=False)
+
+
+class RecordSealer:
+    """Makes a segment's records one after the other; counters start at 0 and never repeat under these keys."""
+
+    def __init__(self, segment: NewSegment) -> None:
+        self._hash = segment.preamble.hash
+        self._names = tuple(stream.name for stream in segment.header.streams)
+        self._aeads = tuple(AESGCM(segment.keys[name]) for name in self._names)
+        self.count = 0
+        self.head = self._hash
+
+    def seal(self, stream: str, kind: int, payload: bytes) -> Record:
+        """The next record; the chain and the counter move on.
+
+        Raises:
+            SyncUsageError: no such stream, a type outside 1…255, or more than `MAX_PAYLOAD_BYTES`.
+        """
+        if stream not in self._names or not 1 <= kind <= 255:
+            raise SyncUsageError(f"stream '{stream}', type {kind} cannot be recorded", "Use a stream of this segment")
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise SyncUsageError(f"a record of {len(payload)} bytes is too long", "Divide it")
+        index = self._names.index(stream)
+        nonce = record_nonce(self.count)
+        associated = record_associated(self._hash, self.count, kind, index)
+        ciphertext = self._aeads[index].encrypt(nonce, _padded(payload), associated)
+        record = _encode_record(self.count, kind, index, ciphertext, self.head)
+        self.count += 1
+        self.head = record.chain
+        return record
+
+
+def record_nonce(counter: int) -> bytes:
+    """12 bytes: four zero bytes and the counter."""
+    return struct.pack(">IQ", 0, counter)
+
+
+def record_associated(hash_of_header: bytes, counter: int, kind: int, stream: int) -> bytes:
+    """The associated data of a record: header hash ‖ counter ‖ type ‖ stream."""
+    return hash_of_header + struct.pack(">QBB", counter, kind, stream)
+
+
+def chain_after(chain: bytes, counter: int, kind: int, stream: int, ciphertext: bytes) -> bytes:
+    """The chain value of a record: SHA-256(chain before ‖ counter ‖ type ‖ stream ‖ ciphertext)."""
+    return sha256(chain + struct.pack(">QBB", counter, kind, stream) + ciphertext)
+
+
+def parse_record(data: bytes, offset: int) -> Record | None:
+    """The record that begins at ``offset``; None when there is none that is whole and has its right CRC."""
+    if len(data) - offset < _MIN_RECORD_BYTES:
+        return None
+    mark, length, counter, kind, stream = _FIXED.unpack_from(data, offset)
+    if mark != RECORD_MARK or not _MIN_RECORD_BYTES <= length <= MAX_RECORD_BYTES or len(data) - offset < length:
+        return None
+    raw = data[offset : offset + length]
+    if zlib.crc32(raw[:-_CRC]) != struct.unpack_from(">I", raw, length - _CRC)[0]:
+        return None
+    return Record(counter, kind, stream, raw[_FIXED.size : -_CHAIN - _CRC], raw[-_CHAIN - _CRC : -_CRC], raw)
+
+
+class RecordOpener:
+    """Opens records of one segment with its stream keys."""
+
+    def __init__(self, header: SegmentHeader, keys: StreamKeys) -> None:
+        self._hash = header_hash(header)
+        self.names = tuple(stream.name for stream in header.streams)
+        self._aeads = {name: AESGCM(key) for name, key in keys.items()}
+
+    def open(self, record: Record) -> bytes | None:
+        """The payload; None when the key of the record's stream is not here.
+
+        Raises:
+            CannotOpenError: changed, moved from elsewhere, or under another key.
+        """
+        if record.stream >= len(self.names):
+            raise CannotOpenError("journal record", f"stream {record.stream}")
+        aead = self._aeads.get(self.names[record.stream])
+        if aead is None:
+            return None
+        associated = record_associated(self._hash, record.counter, record.type, record.stream)
+        try:
+            return _unpadded(aead.decrypt(record_nonce(record.counter), record.ciphertext, associated))
+        except (InvalidTag, ValueError) as error:
+            raise CannotOpenError("journal record", f"counter {record.counter}") from error
+
+
+# --- reading a file ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes in the middle of a segment file that are no record; later records were still read.
+
+    ``after`` is the counter before the damage (-1: none), ``before`` the first one after it.
+    """
+
+    offset: int
+    length: int
+    after: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentScan:
+    """What a segment file holds: whole records in order, damage inside, and what is left of a torn tail."""
+
+    preamble: Preamble
+    records: tuple[Record, ...]
+    damages: tuple[Damage, ...]
+    broken_chain: tuple[int, ...]
+    torn_tail: bytes = field(repr=False)
+    end: int
+
+    @property
+    def header(self) -> SegmentHeader:
+        """The header."""
+        return self.preamble.header
+
+    @property
+    def count(self) -> int:
+        """One more than the last counter; 0 when there is no record."""
+        return self.records[-1].counter + 1 if self.records else 0
+
+    @property
+    def head(self) -> bytes:
+        """The chain value after the last record."""
+        return self.records[-1].chain if self.records else self.preamble.hash
+
+    @property
+    def missing(self) -> tuple[tuple[int, int], ...]:
+        """Counters that should be there and are not, as (first, last)."""
+        found = (-1, *(record.counter for record in self.records))
+        return tuple((a + 1, b - 1) for a, b in zip(found, found[1:], strict=False) if b - a > 1)
+
+
+def scan_segment(data: bytes) -> SegmentScan:
+    """Read a segment file's bytes, whatever state they are in.
+
+    Raises:
+        DamagedError: neither copy of the header can be read; the file must then be kept for examination.
+    """
+    block, start = _find_header(data)
+    preamble = decode_preamble(block)
+    records: list[Record] = []
+    damages: list[Damage] = []
+    if start > 2 * len(block) or data[: len(block)] != block or data[len(block) : 2 * len(block)] != block:
+        damages.append(Damage(0, start, -1, 0))
+    offset = start
+    while (found := _next_record(data, offset, records[-1].counter if records else -1)) is not None:
+        place, record = found
+        if place > offset:
+            damages.append(Damage(offset, place - offset, records[-1].counter if records else -1, record.counter))
+        records.append(record)
+        offset = place + len(record.raw)
+    tail = data[offset:].rstrip(b"\0")
+    broken = tuple(_broken_chain(preamble.hash, records))
+    return SegmentScan(preamble, tuple(records), tuple(damages), broken, tail, offset)
+
+
+def _next_record(data: bytes, offset: int, last: int) -> tuple[int, Record] | None:
+    """The first whole record at or after ``offset`` with a counter above ``last``, and where it begins."""
+    record = parse_record(data, offset)
+    if record is not None and record.counter > last:
+        return offset, record
+    place = data.find(RECORD_MARK, offset)
+    while place >= 0:
+        record = parse_record(data, place)
+        if record is not None and record.counter > last:
+            return place, record
+        place = data.find(RECORD_MARK, place + 1)
+    return None
+
+
+def _broken_chain(start: bytes, records: Sequence[Record]) -> Iterator[int]:
+    """Counters of records that follow their forerunner directly and do not continue its chain."""
+    chain, expected = start, 0
+    for record in records:
+        right = chain_after(chain, record.counter, record.type, record.stream, record.ciphertext)
+        if record.counter == expected and record.chain != right:
+            yield record.counter
+        chain, expected = record.chain, record.counter + 1
+
+
+def _find_header(data: bytes) -> tuple[bytes, int]:
+    """A whole header block and where the records begin. The block stands twice, so one may be damaged."""
+    length = _block_length(data, 0)
+    if length is not None:
+        return data[:length], 2 * length
+    place = data.find(SEGMENT_MAGIC, 1, 2 * MAX_HEADER_BYTES)
+    while place >= 0:
+        length = _block_length(data, place)
+        if length is not None:
+            return data[place : place + length], place + length
+        place = data.find(SEGMENT_MAGIC, place + 1, 2 * MAX_HEADER_BYTES)
+    raise DamagedError("journal segment", "neither copy of its header can be read", "Keep the file for examination")
+
+
+def _block_length(data: bytes, offset: int) -> int | None:
+    """The length of the whole header block at ``offset``; None when there is none."""
+    if data[offset : offset + 8] != SEGMENT_MAGIC or len(data) < offset + 16:
+        return None
+    length = 16 + struct.unpack_from(">I", data, offset + 8)[0]
+    if length > MAX_HEADER_BYTES or len(data) < offset + length:
+        return None
+    block = data[offset : offset + length]
+    return length if zlib.crc32(block[:-4]) == struct.unpack_from(">I", block, length - 4)[0] else None
+
+
+def _encode_record(counter: int, kind: int, stream: int, ciphertext: bytes, before: bytes) -> Record:
+    chain = chain_after(before, counter, kind, stream, ciphertext)
+    length = _FIXED.size + len(ciphertext) + _CHAIN + _CRC
+    body = _FIXED.pack(RECORD_MARK, length, counter, kind, stream) + ciphertext + chain
+    return Record(counter, kind, stream, ciphertext, chain, body + struct.pack(">I", zlib.crc32(body)))
+
+
+def _padded(payload: bytes) -> bytes:
+    """Payload, 0x80, zeros up to a multiple of 32 (ISO/IEC 7816-4), so that a length does not tell the answer."""
+    return payload + b"\x80" + bytes(-(len(payload) + 1) % _PAD)
+
+
+def _unpadded(padded: bytes) -> bytes:
+    payload = padded.rstrip(b"\0")
+    if not payload.endswith(b"\x80"):
+        raise ValueError
+    return payload[:-1]
+
+
+def _key_context(binding: Binding, segment: str, stream: str, recipient: str) -> dict[str, str]:
+    return {
+        "attempt": binding.attempt,
+        "device": binding.device,
+        "recipient": recipient,
+        "release": binding.release,
+        "segment": segment,
+        "sitting": binding.sitting,
+        "stream": stream,
+    }
+
+
+def _seal(key: bytes, recipient: Recipient, binding: Binding, segment: str, stream: str) -> bytes:
+    """The key sealed to the last of the recipient's keys, that to the one before, and so on: all are needed."""
+    context = _key_context(binding, segment, stream, recipient.name)
+    sealed = key
+    for public in reversed(recipient.publics):
+        sealed = hpke_seal(public, sealed, "stream-key", context)
+    return sealed
+
+
+def _open_nested(sealed: bytes, opener: Opener, context: dict[str, str]) -> bytes:
+    key = sealed
+    for private in opener.privates:
+        key = hpke_open(private, key, "stream-key", context, what="stream key")
+    return key
