@@ -138,7 +138,7 @@ class Nominal:
     intercepts: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        _require_finite("Nominal", **_numbered(self.slopes), **_numbered(self.intercepts))
+        _require_finite("Nominal", **_numbered((*self.slopes, *self.intercepts)))
         if not self.slopes or len(self.slopes) != len(self.intercepts):
             raise ItemParameterError("Nominal", "slopes", len(self.slopes), "as many as intercepts, at least one")
 
