@@ -145,7 +145,7 @@ def classical(
     scores = responses.scores.astype(np.float64)
     complete = bool((responses.scores >= 0).all())
     if not complete and criterion is None:
-        raise IncompleteResponsesError("Classical figures", "Give the persons' thetas as criterion")
+        raise IncompleteResponsesError("Item-total", "Give the persons' thetas as criterion")
     return tuple(
         _item_statistics(responses, scores, column, maximum[column], criterion if not complete else None)
         for column in range(responses.n_items)
@@ -301,7 +301,7 @@ def _within(distribution: FloatArray, interval: tuple[int, int]) -> FloatArray:
 def _joint_with_total(
     curve: FloatArray, rest: FloatArray, others: FloatArray, interval: tuple[int, int], n_scores: int
 ) -> FloatArray:
-    """P(item score, sum score and module score inside its interval | theta), shape (n_scores, n_categories, n_thetas)."""
+    """P(item score, sum score, module score in its interval | theta), shape (n_scores, n_categories, n_thetas)."""
     joint = np.zeros((n_scores, len(curve), curve.shape[1]))
     for category, probability in enumerate(curve):
         module = np.vstack([np.zeros((category, rest.shape[1])), rest * probability])
@@ -334,7 +334,7 @@ def free_parameters(item: ItemParameters) -> int:
 
 
 def _joined(observed: FloatArray, expected: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
-    """Score groups joined from both ends towards the middle until every cell is large enough; impossible ones dropped."""
+    """Score groups joined from both ends towards the middle until every cell is large enough."""
     possible = [k for k in range(len(expected)) if (expected[k] > 0).sum() > 1]
     rows = [(observed[k], expected[k]) for k in possible]
     middle = len(rows) // 2
@@ -504,9 +504,8 @@ def _moment_derivatives(
         columns.append(shared)
     by_theta = np.vstack([first, first[pairs[:, 0]] * first[pairs[:, 1]]])
     z = (population.theta - population.mean) / population.sd
-    for score in (z**2 - 1.0, z)[:moments]:
-        columns.append(by_theta @ (population.weights * score) / population.sd)
-    return np.column_stack(columns)
+    for_moments = [by_theta @ (population.weights * score) / population.sd for score in (z**2 - 1.0, z)[:moments]]
+    return np.column_stack([*columns, *for_moments])
 
 
 def _moment_change(k: int, slope: FloatArray, first: FloatArray, pairs: IntArray, weights: FloatArray) -> FloatArray:
@@ -557,13 +556,12 @@ def _noncentrality_at(statistic: float, df: int, probability: float) -> float:
 def _srmsr(scores: FloatArray, expected: FloatArray, spread: FloatArray, pairs: IntArray) -> float:
     means, products = expected[: scores.shape[1]], expected[scores.shape[1] :]
     implied = (products - means[pairs[:, 0]] * means[pairs[:, 1]]) / (spread[pairs[:, 0]] * spread[pairs[:, 1]])
-    correlations: FloatArray = np.corrcoef(scores.T)
-    seen = correlations[pairs[:, 0], pairs[:, 1]]
+    seen = np.atleast_2d(np.corrcoef(scores.T))[pairs[:, 0], pairs[:, 1]]
     return float(np.sqrt(np.mean((seen - implied) ** 2)))
 
 
 def q3(responses: ResponseMatrix, items: Sequence[ItemParameters], theta: FloatArray) -> FloatArray:
-    """Correlations of residuals at the persons' thetas, shape (n_items, n_items); NaN where no two were answered together."""
+    """Correlations of residuals at the persons' thetas, shape (n_items, n_items); NaN where no pair was answered."""
     residual = np.full(responses.scores.shape, np.nan)
     for k, item in enumerate(items):
         seen = responses.scores[:, k] >= 0
