@@ -70,8 +70,12 @@ class AccommodationError(EngineError):
 
 
 class ResultError(EngineError):
-    """A result was asked for where there is none."""
+    """A result was asked of an attempt that has none: it was reset, has not ended, or never started."""
 
-    def __init__(self, fault: str, remedy: str) -> None:
-        """Build the sentence from what is wrong and what to do."""
-        super().__init__(f"The attempt has no result: {fault}. {remedy}.")
+    def __init__(self, phase: str) -> None:
+        """Build the sentence from the attempt's phase."""
+        self.phase = phase
+        super().__init__(
+            f"The attempt has no result: its phase is {phase}. "
+            "Score attempts that started and ended; of one that was reset, the attempt that supersedes it."
+        )
