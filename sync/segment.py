@@ -370,15 +370,23 @@ class RecordOpener:
         self.names = tuple(stream.name for stream in header.streams)
         self._aeads = {name: AESGCM(key) for name, key in keys.items()}
 
+    def stream_name(self, record: Record) -> StreamName:
+        """The name of a record's stream.
+
+        Raises:
+            CannotOpenError: the header has no such stream.
+        """
+        if record.stream >= len(self.names):
+            raise CannotOpenError(what="journal record", context=f"stream {record.stream}")
+        return self.names[record.stream]
+
     def open(self, record: Record) -> bytes | None:
         """The payload; None when the key of the record's stream is not here.
 
         Raises:
             CannotOpenError: changed, moved from elsewhere, or under another key.
         """
-        if record.stream >= len(self.names):
-            raise CannotOpenError("journal record", f"stream {record.stream}")
-        aead = self._aeads.get(self.names[record.stream])
+        aead = self._aeads.get(self.stream_name(record))
         if aead is None:
             return None
         associated = record_associated(self._hash, record.counter, record.type, record.stream)

@@ -1,0 +1,315 @@
+"""Envelope: a range of one segment's records on its way to the store, signed by the PC (`PROTOCOL.md` §6).
+
+It carries the record bytes as they stand in the file, and the segment's header, so that each envelope can be verified
+and (with a results or recovery key) opened by itself. The store verifies before it stores, and can read nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, plain_of
+from sync.errors import DamagedError, SyncUsageError
+from sync.keys import SIGNATURE_BYTES, SUITE, SigningKey, VerifyKey, sha256_hex
+from sync.segment import (
+    MAX_HEADER_BYTES,
+    MAX_RECORD_BYTES,
+    Count,
+    Hash,
+    Id,
+    Preamble,
+    Record,
+    RecordOpener,
+    SegmentHeader,
+    SegmentScan,
+    StreamKeys,
+    StreamName,
+    chain_after,
+    parse_record,
+)
+
+ENVELOPE_MAGIC: Final = b"PVRMENV1"
+RECORDS_BYTES: Final = 20_000
+"""Records are packed up to this size; a single longer record travels alone."""
+
+MAX_ENVELOPE_BYTES: Final = 12 + 4096 + 2 * (4 + MAX_HEADER_BYTES) + 4 + MAX_RECORD_BYTES + SIGNATURE_BYTES
+_PURPOSE: Final = "envelope"
+_WHAT: Final = "envelope"
+_LENGTH: Final = struct.Struct(">I")
+
+
+class EnvelopeHeader(Message):
+    """What an envelope is. ``previous`` is the hash of this PC's envelope before it in the segment (zeros: the first).
+
+    ``before`` is the chain value before record ``first``, "" where it is not known (after damage on the PC's disk);
+    ``head`` the one after record ``last``.
+    """
+
+    format: Literal[1]
+    suite: Literal[1]
+    sitting: Id
+    attempt: Id
+    device: Id
+    release: Id
+    segment: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    ordinal: Count
+    first: Count
+    last: Count
+    previous: Hash
+    before: Hash | Literal[""]
+    head: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A verified envelope. ``sha256`` (hexadecimal) is its identity: receipts and the next envelope name it."""
+
+    header: EnvelopeHeader
+    preamble: Preamble = field(repr=False)
+    records: tuple[Record, ...] = field(repr=False)
+    sha256: str
+    data: bytes = field(repr=False)
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """(attempt, segment, first, last): what is unique in the store."""
+        return (self.header.attempt, self.header.segment, self.header.first, self.header.last)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    header: bytes
+    segment: bytes
+    records: bytes
+    signature: bytes
+    keys: bytes
+    signed: bytes
+
+    @property
+    def sha256(self) -> str:
+        return sha256_hex(self.signed + self.signature)
+
+
+def next_range(scan: SegmentScan, first: int, *, limit: int = RECORDS_BYTES) -> tuple[int, int] | None:
+    """The next records to pack from counter ``first`` on: whole, without a gap, up to ``limit`` bytes, one at least.
+
+    None when there is nothing from ``first`` on. A gap (damage on the disk) ends a range; the next begins after it.
+    """
+    chosen: list[Record] = []
+    size = 0
+    for record in scan.records:
+        if record.counter < first:
+            continue
+        follows = not chosen or (record.counter == chosen[-1].counter + 1 and record.counter not in scan.broken_chain)
+        if not follows or (chosen and size + len(record.raw) > limit):
+            break
+        chosen.append(record)
+        size += len(record.raw)
+    return (chosen[0].counter, chosen[-1].counter) if chosen else None
+
+
+def pack(scan: SegmentScan, first: int, last: int, previous: str, key: SigningKey) -> bytes:
+    """The envelope of records ``first`` to ``last``: the same bytes whenever it is packed from the same file.
+
+    Args:
+        scan: the segment as read from its file.
+        first, last: counters of a range from `next_range`.
+        previous: hash of the envelope before, or zeros.
+        key: this PC's signing key.
+
+    Raises:
+        SyncUsageError: the file does not hold that range whole.
+    """
+    records = [record for record in scan.records if first <= record.counter <= last]
+    if not records or len(records) != last - first + 1:
+        raise SyncUsageError(f"records {first} to {last} are not all in the segment", "Ask next_range what to pack")
+    before = _chain_before(scan, records[0])
+    segment = scan.header
+    header = {
+        "format": 1,
+        "suite": SUITE,
+        "sitting": segment.sitting,
+        "attempt": segment.attempt,
+        "device": segment.device,
+        "release": segment.release,
+        "segment": segment.segment,
+        "ordinal": segment.ordinal,
+        "first": first,
+        "last": last,
+        "previous": previous,
+        "before": before,
+        "head": records[-1].chain.hex(),
+    }
+    signed = (
+        ENVELOPE_MAGIC
+        + _block(canonical_bytes(header))
+        + _block(canonical_bytes(plain_of(segment)))
+        + _block(b"".join(record.raw for record in records))
+    )
+    return signed + key.sign(_PURPOSE, signed) + _block(_encode_keys(scan.preamble))
+
+
+def claimed_device(data: bytes) -> str:
+    """The device an envelope says it comes from, to look its key up; nothing is verified yet.
+
+    Raises:
+        DamagedError: not an envelope.
+    """
+    return _header(_split(data)).device
+
+
+def verify(data: bytes, device_key: VerifyKey, *, erased: Collection[StreamName] = ()) -> Envelope:
+    """A genuine envelope of that device, whole and consistent.
+
+    ``erased`` names the streams whose keys may be missing; at the store's door none may.
+
+    Order of checks: size, framing, signature, header, segment header and key commitments, agreement of the two,
+    each record's framing and CRC, counters, chain, head. Nothing is opened.
+
+    Raises:
+        DamagedError: cut, changed, or not consistent in itself.
+        WrongSignatureError: not signed by this device.
+    """
+    parts = _split(data)
+    device_key.verify(_PURPOSE, parts.signed, parts.signature, what=_WHAT, signer="the device it names")
+    header = _header(parts)
+    preamble = _preamble(parts)
+    for stream in preamble.header.streams:
+        if stream.name not in preamble.keys and stream.name not in erased:
+            raise DamagedError(what=_WHAT, fault=f"the sealed keys of stream '{stream.name}' are missing")
+    _check_agreement(header, preamble.header)
+    records = _records(parts.records, header)
+    _check_chain(header, preamble, records)
+    return Envelope(header, preamble, records, parts.sha256, data)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRecord:
+    """A record's content; ``payload`` is None when its stream was erased or is not for this key."""
+
+    counter: int
+    type: int
+    stream: StreamName
+    payload: bytes | None = field(repr=False)
+
+
+def open_envelope(envelope: Envelope, keys: StreamKeys) -> tuple[OpenedRecord, ...]:
+    """The records of a verified envelope, opened with keys from `sync.segment.open_stream_keys`.
+
+    Raises:
+        CannotOpenError: a record was not sealed under this segment's keys.
+    """
+    opener = RecordOpener(envelope.preamble.header, keys)
+    return tuple(
+        OpenedRecord(record.counter, record.type, opener.stream_name(record), opener.open(record))
+        for record in envelope.records
+    )
+
+
+def erase_stream(data: bytes, stream: StreamName) -> bytes:
+    """The envelope with one stream's sealed keys destroyed. Its signature, hash, chain and receipt all stay valid.
+
+    Raises:
+        DamagedError: not an envelope.
+    """
+    parts = _split(data)
+    keys = parse_canonical(parts.keys, _WHAT, limit=MAX_HEADER_BYTES)
+    if not isinstance(keys, dict):
+        raise DamagedError(what=_WHAT, fault="its keys are no table")
+    left = {name: sealed for name, sealed in keys.items() if name != stream}
+    return parts.signed + parts.signature + _block(canonical_bytes(left))
+
+
+def _chain_before(scan: SegmentScan, record: Record) -> str:
+    if record.counter in scan.broken_chain:
+        return ""
+    if record.counter == 0:
+        return scan.preamble.hash.hex()
+    return next((entry.chain.hex() for entry in scan.records if entry.counter == record.counter - 1), "")
+
+
+def _block(data: bytes) -> bytes:
+    return _LENGTH.pack(len(data)) + data
+
+
+def _split(data: bytes) -> _Parts:
+    """Cut an envelope along its lengths, which must add up exactly."""
+    if len(data) > MAX_ENVELOPE_BYTES:
+        raise DamagedError(what=_WHAT, fault=f"{len(data)} bytes where {MAX_ENVELOPE_BYTES} is the most")
+    if not data.startswith(ENVELOPE_MAGIC):
+        raise DamagedError(what=_WHAT, fault="it does not begin as an envelope does")
+    header, place = _take(data, len(ENVELOPE_MAGIC))
+    segment, place = _take(data, place)
+    records, place = _take(data, place)
+    signature = data[place : place + SIGNATURE_BYTES]
+    keys, end = _take(data, place + SIGNATURE_BYTES)
+    if end != len(data):
+        raise DamagedError(what=_WHAT, fault="something stands after its end")
+    return _Parts(header, segment, records, signature, keys, data[:place])
+
+
+def _take(data: bytes, place: int) -> tuple[bytes, int]:
+    if len(data) < place + _LENGTH.size:
+        raise DamagedError(what=_WHAT, fault="it is cut")
+    begin = place + _LENGTH.size
+    end = begin + _LENGTH.unpack_from(data, place)[0]
+    if len(data) < end:
+        raise DamagedError(what=_WHAT, fault="it is cut")
+    return data[begin:end], end
+
+
+def _header(parts: _Parts) -> EnvelopeHeader:
+    return parse_model(EnvelopeHeader, parse_canonical(parts.header, _WHAT, limit=4096), _WHAT)
+
+
+def _preamble(parts: _Parts) -> Preamble:
+    plain = {
+        "header": parse_canonical(parts.segment, _WHAT, limit=MAX_HEADER_BYTES),
+        "keys": parse_canonical(parts.keys, _WHAT, limit=MAX_HEADER_BYTES),
+    }
+    return parse_model(Preamble, plain, _WHAT)
+
+
+def _check_agreement(header: EnvelopeHeader, segment: SegmentHeader) -> None:
+    for name in ("sitting", "attempt", "device", "release", "segment", "ordinal"):
+        if getattr(header, name) != getattr(segment, name):
+            raise DamagedError(what=_WHAT, fault=f"its header and its segment's header differ in '{name}'")
+
+
+def _records(data: bytes, header: EnvelopeHeader) -> tuple[Record, ...]:
+    records: list[Record] = []
+    place = 0
+    while place < len(data):
+        record = parse_record(data, place)
+        if record is None or record.counter != header.first + len(records):
+            raise DamagedError(what=_WHAT, fault=f"record {header.first + len(records)} is not where it should be")
+        records.append(record)
+        place += len(record.raw)
+    if not records or records[-1].counter != header.last:
+        raise DamagedError(what=_WHAT, fault=f"it does not end with record {header.last}")
+    return tuple(records)
+
+
+def _check_chain(header: EnvelopeHeader, preamble: Preamble, records: tuple[Record, ...]) -> None:
+    if header.first == 0 and header.before not in ("", preamble.hash.hex()):
+        raise DamagedError(what=_WHAT, fault="its chain does not begin with the segment's header")
+    chain = bytes.fromhex(header.before) if header.before else None
+    for record in records:
+        if chain is not None:
+            right = chain_after(chain, record.counter, record.type, record.stream, record.ciphertext)
+            if record.chain != right:
+                raise DamagedError(what=_WHAT, fault=f"record {record.counter} does not continue the chain")
+        if record.stream >= len(preamble.header.streams):
+            raise DamagedError(what=_WHAT, fault=f"record {record.counter} names a stream that there is none of")
+        chain = record.chain
+    if records[-1].chain.hex() != header.head:
+        raise DamagedError(what=_WHAT, fault="its head is not the chain's end")
+
+
+def _encode_keys(preamble: Preamble) -> bytes:
+    return canonical_bytes(plain_of(preamble)["keys"])

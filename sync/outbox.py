@@ -1,0 +1,200 @@
+"""Outbox: which of this PC's journal records still need the store's signed receipt.
+
+The truth is the segment files and one small file beside them, ``outbox.jsonl``: a line for each range that was packed
+(written before it is first sent, so that after a crash the same range is sent again, byte for byte) and one for each
+receipt. Losing that file costs nothing but sending again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, plain_of
+from sync.envelope import next_range, pack
+from sync.errors import NotForUsError, SyncDataError
+from sync.files import DiskFiles, Files
+from sync.journal import SUFFIX, read_segment
+from sync.keys import SigningKey, VerifyKey, sha256_hex
+from sync.receipt import Receipt, verify_receipt
+from sync.segment import NO_HASH, Count, Hash, Id, SegmentScan
+
+LEDGER_NAME: Final = "outbox.jsonl"
+_MAX_LINE: Final = 8192
+
+
+class _Packed(Message):
+    attempt: Id
+    first: Count
+    kind: Literal["packed"]
+    last: Count
+    segment: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    sha256: Hash
+
+
+class _Received(Message):
+    kind: Literal["receipt"]
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """An envelope that waits for its receipt."""
+
+    attempt: str
+    segment: str
+    first: int
+    last: int
+    sha256: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The store keeps something else under this range: for people to look at; it is not sent again."""
+
+    parcel_sha256: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How far an attempt's records have come: on this disk, with a receipt, and ranges in conflict."""
+
+    records: int
+    received: int
+    conflicts: tuple[Conflict, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """True when every record on this disk has its receipt."""
+        return self.records == self.received and not self.conflicts
+
+
+class Outbox:
+    """Packs what is durable and unsent, remembers receipts. Used from one thread."""
+
+    def __init__(
+        self, folder: Path, *, device_key: SigningKey, receipt_key: VerifyKey, files: Files | None = None
+    ) -> None:
+        """Read the ledger beside the journals in ``folder``; damaged lines in it are passed over.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        self._folder = folder
+        self._files = DiskFiles() if files is None else files
+        self._device_key = device_key
+        self._receipt_key = receipt_key
+        self._packed: dict[str, list[_Packed]] = {}
+        self._receipts: dict[tuple[str, int, int], Receipt] = {}
+        self._scans: dict[str, SegmentScan] = {}
+        self._whole: set[str] = set()
+        self._load()
+
+    def pending(self, durable: Mapping[str, int] | None = None, *, most: int = 32) -> tuple[Parcel, ...]:
+        """The next envelopes to send, oldest first; the same ones again until their receipts are here.
+
+        Args:
+            durable: for segments being written now, how many records are durable (`JournalWriter.durable_counts`);
+                nothing beyond is sent. Other segments are taken whole.
+            most: at most so many.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        parcels: list[Parcel] = []
+        for scan in self._segments(durable or {}):
+            self._plan(scan, (durable or {}).get(scan.header.segment, scan.count))
+            for entry in self._packed.get(scan.header.segment, []):
+                if (entry.segment, entry.first, entry.last) not in self._receipts:
+                    parcels.append(self._parcel(scan, entry))
+                    if len(parcels) == most:
+                        return tuple(parcels)
+        return tuple(parcels)
+
+    def received(self, data: bytes) -> Receipt:
+        """Take in a receipt; it is durable when this returns.
+
+        Raises:
+            DamagedError, WrongSignatureError: not a receipt of the store.
+            NotForUsError: for a range that this PC never packed.
+            OSError: the disk refused.
+        """
+        receipt = verify_receipt(data, self._receipt_key)
+        self._take(receipt)
+        self._append(canonical_bytes({"kind": "receipt", "receipt": data.decode("utf-8")}))
+        return receipt
+
+    def delivered(self, attempt: str, durable: Mapping[str, int] | None = None) -> Delivered:
+        """How far an attempt has come. ``durable`` as in `pending`.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        records = received = 0
+        conflicts: list[Conflict] = []
+        for scan in self._segments(durable or {}):
+            if scan.header.attempt == attempt:
+                limit = (durable or {}).get(scan.header.segment, scan.count)
+                records += sum(1 for record in scan.records if record.counter < limit)
+                for entry in self._packed.get(scan.header.segment, []):
+                    receipt = self._receipts.get((entry.segment, entry.first, entry.last))
+                    if receipt is not None and receipt.sha256 == entry.sha256:
+                        received += entry.last - entry.first + 1
+                    elif receipt is not None:
+                        conflicts.append(Conflict(entry.sha256, receipt))
+        return Delivered(records, received, tuple(conflicts))
+
+    def export(self, folder: Path, durable: Mapping[str, int] | None = None) -> int:
+        """Write every envelope without a receipt to a folder (a USB stick), one ``.envelope`` file each; how many.
+
+        Raises:
+            OSError: the disk or stick refused.
+        """
+        parcels = self.pending(durable, most=1_000_000)
+        for parcel in parcels:
+            name = f"{parcel.attempt}-{parcel.segment}-{parcel.first:08d}.envelope"
+            self._files.replace(folder / name, parcel.data)
+        return len(parcels)
+
+    def _segments(self, durable: Mapping[str, int]) -> list[SegmentScan]:
+        """All segments of the folder, oldest first; files that no longer grow are read once."""
+        for name in self._files.names(self._folder):
+            if name.endswith(SUFFIX) and name not in self._whole:
+                scan = read_segment(self._folder / name, files=self._files)
+                if scan is not None:
+                    self._scans[name] = scan
+                    if scan.header.segment not in durable:
+                        self._whole.add(name)
+        return sorted(self._scans.values(), key=lambda scan: (scan.header.attempt, scan.header.ordinal))
+
+    def _plan(self, scan: SegmentScan, limit: int) -> None:
+        """Fix the ranges of what is durable and not planned yet, and write them down before anything is sent."""
+        planned = self._packed.setdefault(scan.header.segment, [])
+        first = planned[-1].last + 1 if planned else 0
+        while (found := next_range(scan, first, below=limit)) is not None:
+            previous = planned[-1].sha256 if planned else NO_HASH
+            data = pack(scan, *found, previous, self._device_key)
+            entry = _Packed(
+                attempt=scan.header.attempt,
+                first=found[0],
+                kind="packed",
+                last=found[1],
+                segment=scan.header.segment,
+                sha256=envelope_sha256(data),
+            )
+            self._append(canonical_bytes(plain_of(entry)))
+            planned.append(entry)
+            first = found[1] + 1
+
+    def _parcel(self, scan: SegmentScan, entry: _Packed) -> Parcel:
+        planned = self._packed[entry.segment]
+        index = planned.index(entry)
+        previous = planned[index - 1].sha256 if index else NO_HASH
+        data = pack(scan, entry.first, entry.last, previous, self._device_key)
+        return Parcel(entry.attempt, entry.segment, entry.first, entry.last, entry.sha256, data)

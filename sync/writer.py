@@ -1,0 +1,344 @@
+"""JournalWriter: how a kiosk writes an attempt's journal while a candidate works.
+
+`append` hands a record to the operating system at once (a killed program loses nothing); `commit` returns when all of it
+survives a power cut; `commit_soon` lets a thread do that within 25 ms, many records for one sync. When a write or sync
+fails once, the file is never trusted again: a new segment is begun, what was not yet durable is written again, and the
+caller is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from engine.events import Event
+from sync.entries import EVENT_STREAM, encode_event, event_code
+from sync.errors import DiskSpaceError, JournalFailedError, SyncUsageError
+from sync.files import DiskFiles, Files
+from sync.journal import SEGMENT_BYTES, Journal, Recovered, next_segment, recover
+from sync.segment import Binding, Link, Recipient, new_segment
+
+FREE_NEEDED: Final = 2**30
+RESERVE_BYTES: Final = 16 * 2**20
+RESERVE_NAME: Final = "reserve.bin"
+SOON_MS: Final = 25
+_RENEWED_BYTES: Final = 2**20
+_TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where a record stands: segment ordinal, then counter. A record is durable when `durable_position` reaches it."""
+
+    ordinal: int
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalTrouble:
+    """Something the test leader must be told: the disk failed once and a new segment was begun, or nothing helped."""
+
+    kind: Literal["new_segment", "failed"]
+    cause: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    stream: str
+    kind: int
+    payload: bytes
+
+
+class JournalWriter:
+    """Writes one attempt's journal in one run of the program. Every method may be called from any thread.
+
+    ``on_durable`` and ``on_trouble`` are called from whichever thread made it so (often the writer's own), never while
+    a lock is held; they must return quickly and not raise.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        binding: Binding,
+        recipients: Sequence[Recipient],
+        *,
+        after: Recovered,
+        now_utc_ms: Callable[[], int],
+        files: Files | None = None,
+        on_durable: Callable[[Position], None] | None = None,
+        on_trouble: Callable[[JournalTrouble], None] | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self._folder = folder
+        self._binding = binding
+        self._recipients = tuple(recipients)
+        self._now_utc_ms = now_utc_ms
+        self._files = DiskFiles() if files is None else files
+        self._on_durable = on_durable
+        self._on_trouble = on_trouble
+        self._lock = threading.RLock()
+        self._sync_lock = threading.Lock()
+        self._wake = threading.Condition()
+        self._due: float | None = None
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._pending: list[_Pending] = []
+        self._failed: JournalFailedError | None = None
+        first = next_segment(binding, self._recipients, after, begun_utc_ms=now_utc_ms())
+        self._journal = Journal.create(folder, first, files=self._files, size=segment_bytes)
+        self._durable = Position(first.header.ordinal, -1)
+        self._durable_head = self._journal.head
+
+    @classmethod
+    def begin(
+        cls,
+        folder: Path,
+        binding: Binding,
+        recipients: Sequence[Recipient],
+        *,
+        now_utc_ms: Callable[[], int],
+        files: Files | None = None,
+        on_durable: Callable[[Position], None] | None = None,
+        on_trouble: Callable[[JournalTrouble], None] | None = None,
+        free_needed: int = FREE_NEEDED,
+        reserve_bytes: int = RESERVE_BYTES,
+        segment_bytes: int = SEGMENT_BYTES,
+        after: Recovered | None = None,
+    ) -> JournalWriter:
+        """Begin, or go on after a restart or hand-over, in a new segment that follows what is in the folder.
+
+        Args:
+            folder: where this PC keeps its journals; made when missing.
+            binding: sitting, attempt, device, release.
+            recipients: results recipients (from the release's manifest) and the sitting's recovery recipient.
+            now_utc_ms: the wall clock, for segment headers only.
+            files: the file system.
+            on_durable: called with the new `durable_position`.
+            on_trouble: called when the disk failed.
+            free_needed: refuse with less free space than this, in bytes.
+            reserve_bytes: size of the file that is given up when the disk is full.
+            segment_bytes: reserved for the segment.
+            after: what was recovered, also from another PC's envelopes; read from the folder when not given.
+
+        Raises:
+            DiskSpaceError: less than ``free_needed`` is free and the attempt has not begun here yet.
+            OSError: the disk refused the very first write.
+        """
+        disk = DiskFiles() if files is None else files
+        found = recover(folder, binding.attempt, files=disk) if after is None else after
+        free = disk.free_bytes(folder)
+        if free < free_needed and not found.segments:
+            raise DiskSpaceError(str(folder), free_bytes=free, needed_bytes=free_needed)
+        _keep_reserve(folder, reserve_bytes, disk)
+        return cls(
+            folder,
+            binding,
+            recipients,
+            after=found,
+            now_utc_ms=now_utc_ms,
+            files=disk,
+            on_durable=on_durable,
+            on_trouble=on_trouble,
+            segment_bytes=segment_bytes,
+        )
+
+    @property
+    def durable_position(self) -> Position:
+        """The last record that survives a power cut; counter -1 while this segment has none."""
+        with self._lock:
+            return self._durable
+
+    @property
+    def written_position(self) -> Position:
+        """The last record handed to the operating system."""
+        with self._lock:
+            return Position(self._journal.header.ordinal, self._journal.count - 1)
+
+    @property
+    def head(self) -> str:
+        """The chain value at `durable_position`, 64 hexadecimal digits."""
+        with self._lock:
+            return self._durable_head.hex()
+
+    def durable_counts(self) -> dict[str, int]:
+        """Segment id → how many of its records are durable, for the outbox: only what is durable is sent."""
+        with self._lock:
+            return {self._journal.header.segment: self._durable.counter + 1}
+
+    def append(self, event: Event, *, utc_ms: int) -> Position:
+        """Write a fact with the wall clock's time; it is with the operating system when this returns.
+
+        Raises:
+            JournalFailedError: the journal can no longer be written anywhere.
+        """
+        return self.append_payload(EVENT_STREAM, event_code(event), encode_event(event, utc_ms=utc_ms))
+
+    def append_payload(self, stream: str, kind: int, payload: bytes) -> Position:
+        """Write a record of any stream (`sync.segment.STREAMS`); see `append`."""
+        trouble: JournalTrouble | None = None
+        durable: Position | None = None
+        with self._lock:
+            self._raise_if_failed()
+            self._pending.append(_Pending(stream, kind, payload))
+            try:
+                self._journal.append(stream, kind, payload)
+            except OSError as error:
+                trouble = self._renew(error)
+                durable = self._durable
+            except SyncUsageError:
+                self._pending.pop()
+                raise
+            position = Position(self._journal.header.ordinal, self._journal.count - 1)
+        self._tell(durable, trouble)
+        self._raise_if_failed()
+        return position
+
+    def commit(self) -> Position:
+        """Come back when everything appended before this call survives a power cut; the position reached.
+
+        Raises:
+            JournalFailedError: the journal can no longer be written anywhere.
+        """
+        trouble: JournalTrouble | None = None
+        with self._sync_lock:
+            with self._lock:
+                self._raise_if_failed()
+                journal, count, head = self._journal, self._journal.count, self._journal.head
+                if self._durable.counter == count - 1:
+                    return self._durable
+            try:
+                journal.sync()
+            except OSError as error:
+                with self._lock:
+                    if self._journal is journal:
+                        trouble = self._renew(error)
+            else:
+                self._became_durable(journal, count, head)
+            with self._lock:
+                durable = self._durable
+        self._tell(durable, trouble)
+        self._raise_if_failed()
+        return durable
+
+    def commit_soon(self, within_ms: int = SOON_MS) -> None:
+        """Have the writer's thread commit within so many milliseconds, together with whatever comes until then."""
+        due = time.monotonic() + within_ms / 1000
+        with self._wake:
+            if self._closing:
+                raise SyncUsageError("the journal writer is closed", "Begin a new one")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+                self._thread.start()
+            if self._due is None or due < self._due:
+                self._due = due
+                self._wake.notify_all()
+
+    def close(self) -> None:
+        """Commit what is left, stop the thread, let go of the file.
+
+        Raises:
+            JournalFailedError: what was left could not be written.
+        """
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        try:
+            self.commit()
+        finally:
+            with self._lock:
+                self._failed = self._failed or JournalFailedError(
+                    self._binding.attempt, "it was closed", durable=self._durable.counter + 1
+                )
+                self._journal.close()
+
+    def _run(self) -> None:
+        """The thread: sleep until something is due, commit, again."""
+        while True:
+            with self._wake:
+                while not self._closing and (self._due is None or self._due > time.monotonic()):
+                    self._wake.wait(None if self._due is None else max(0.0, self._due - time.monotonic()))
+                if self._closing:
+                    return
+                self._due = None
+            with contextlib.suppress(JournalFailedError):
+                self.commit()  # on_trouble has told; the next append raises it where someone can act
+
+    def _became_durable(self, journal: Journal, count: int, head: bytes) -> None:
+        with self._lock:
+            if self._journal is not journal:
+                return
+            done = count - 1 - self._durable.counter
+            del self._pending[:done]
+            self._durable = Position(journal.header.ordinal, count - 1)
+            self._durable_head = head
+
+    def _renew(self, cause: OSError) -> JournalTrouble:
+        """Begin a new segment after a failure and write again what was not durable. Called with the lock held."""
+        failed = self._journal
+        failed.close()
+        error = cause
+        for _ in range(_TRIES):
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                with contextlib.suppress(OSError):
+                    self._files.remove(self._folder / RESERVE_NAME)
+            try:
+                return self._rewrite(failed, cause)
+            except OSError as again:
+                error = again
+        self._failed = JournalFailedError(
+            self._binding.attempt, error.strerror or str(error), durable=self._durable.counter + 1
+        )
+        return JournalTrouble("failed", error.strerror or str(error), failed.header.ordinal)
+
+    def _rewrite(self, failed: Journal, cause: OSError) -> JournalTrouble:
+        # After a second failure the durable records are still those of the segment that failed first.
+        link = Link(segment=failed.header.segment, count=self._durable.counter + 1, head=self._durable_head.hex())
+        fresh = new_segment(
+            self._binding,
+            self._recipients,
+            ordinal=self._journal.header.ordinal + 1,
+            previous=link,
+            begun_utc_ms=self._now_utc_ms(),
+        )
+        journal = Journal.create(self._folder, fresh, files=self._files, size=_RENEWED_BYTES)
+        try:
+            for entry in self._pending:
+                journal.append(entry.stream, entry.kind, entry.payload)
+            journal.sync()
+        except OSError:
+            journal.close()
+            raise
+        self._journal = journal
+        self._pending.clear()
+        self._durable = Position(fresh.header.ordinal, journal.count - 1)
+        self._durable_head = journal.head
+        return JournalTrouble("new_segment", cause.strerror or str(cause), fresh.header.ordinal)
+
+    def _tell(self, durable: Position | None, trouble: JournalTrouble | None) -> None:
+        if trouble is not None and self._on_trouble is not None:
+            self._on_trouble(trouble)
+        if durable is not None and self._on_durable is not None:
+            self._on_durable(durable)
+
+    def _raise_if_failed(self) -> None:
+        if self._failed is not None:
+            raise self._failed
+
+
+def _keep_reserve(folder: Path, size: int, files: Files) -> None:
+    """Have the reserve file lie in the folder, whole; without room for it there is none."""
+    if size == 0 or RESERVE_NAME in files.names(folder):
+        return
+    with contextlib.suppress(OSError):
+        files.create(folder / RESERVE_NAME, size).close()
+
+
