@@ -22,8 +22,10 @@ from itembank.schema import (
     GapModel,
     ItemFile,
     ItemStandardModel,
+    OnePageModel,
     OptionModel,
     PageModel,
+    PagesModel,
     PersonalDataFile,
     PhraseModel,
     PictureModel,
@@ -97,14 +99,18 @@ def task_content(task: TaskFile, written_standard: str, pictures: Pictures) -> T
     )
 
 
-def page(model: PageModel) -> Page:
-    """A page of programme text."""
-    return Page(model.heading, parse_blocks(model.body))
+def pages(model: PagesModel, language: str) -> tuple[Page, ...]:
+    """Pages of programme text in one language."""
+    return tuple(_page(each) for each in {"nb": model.nb, "nn": model.nn, "en": model.en}[language])
+
+
+def page(model: OnePageModel, language: str) -> Page:
+    """A page of programme text in one language."""
+    return _page({"nb": model.nb, "nn": model.nn, "en": model.en}[language])
 
 
 def personal_data_form(model: PersonalDataFile, language: str) -> PersonalDataForm:
     """The voluntary form in one language."""
-    introduction = {"nb": model.introduction.nb, "nn": model.introduction.nn, "en": model.introduction.en}[language]
     fields = tuple(
         FormField(
             field.id,
@@ -114,12 +120,16 @@ def personal_data_form(model: PersonalDataFile, language: str) -> PersonalDataFo
         )
         for field in model.fields
     )
-    return PersonalDataForm(page(introduction), fields)
+    return PersonalDataForm(page(model.introduction, language), fields)
 
 
 def phrase(model: PhraseModel | PictureModel, language: str) -> str:
     """A short text in one language."""
     return {"nb": model.nb, "nn": model.nn, "en": model.en}[language]
+
+
+def _page(model: PageModel) -> Page:
+    return Page(model.heading, parse_blocks(model.body))
 
 
 def _in_standard(nb: _Words | None, nn: _Words | None, written_standard: str) -> _Words:

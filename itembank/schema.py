@@ -115,8 +115,6 @@ class AcceptedModel(FileModel):
     """What counts as right in one text gap."""
 
     accepted: tuple[Sentence, ...] = Field(min_length=1)
-    folds_case: bool = True
-    folds_space: bool = True
 
 
 class ChoiceKeyModel(FileModel):
@@ -134,10 +132,12 @@ class GapsKeyModel(FileModel):
 
 
 class TextKeyModel(FileModel):
-    """Accepted spellings a gap."""
+    """Accepted spellings a gap; upper and lower case, and runs of space, are equal unless it says otherwise."""
 
     kind: Literal["text"]
     gaps: dict[Id, AcceptedModel] = Field(min_length=1)
+    folds_case: bool = True
+    folds_space: bool = True
 
 
 KeyModel = Annotated[ChoiceKeyModel | GapsKeyModel | TextKeyModel, Field(discriminator="kind")]
@@ -192,7 +192,7 @@ class TaskStandardModel(FileModel):
 
 
 class TaskFile(FileModel):
-    """``tasks/<id>/task.json``."""
+    """``tasks/<id>/task.json``; ``difficulty`` orders the tasks of a set, 1 easiest."""
 
     id: Id
     level: str
@@ -200,6 +200,7 @@ class TaskFile(FileModel):
     author: Sentence
     status: Literal["draft", "sample", "operational", "retired"]
     picture: Id | None = None
+    difficulty: int = Field(ge=1, le=12)
     minimum_words: int = Field(default=0, ge=0, le=1000)
     nb: TaskStandardModel | None = None
     nn: TaskStandardModel | None = None
@@ -231,7 +232,7 @@ class LevelRowModel(FileModel):
 
 
 class CutsModel(FileModel):
-    """Cut scores on theta, one between each two neighbouring levels, and how the level table was made from them."""
+    """Cut scores on theta, one between each two neighbouring levels, and the normal prior: the level table is made from them."""
 
     theta: tuple[float, ...]
     prior_mean: float
@@ -247,6 +248,7 @@ class PanelFile(FileModel):
     levels: tuple[str, ...] = Field(min_length=2)
     first: Id
     modules: dict[Id, ModuleModel]
+    routing_basis: Literal["module", "route"] = "module"
     routing: dict[Id, tuple[RoutingRuleModel, ...]]
     cuts: CutsModel | None = None
     level_table: tuple[LevelRowModel, ...]
@@ -269,16 +271,25 @@ class TaskSetFile(FileModel):
 
 
 class FormUse(FileModel):
-    """A form of a release: for which part, which enrolled level (null for any), and whether it is the spare."""
+    """A form of a release: for which part and which enrolled level (null for any).
+
+    ``spare`` 0 is the form that everybody gets; 1, 2, … are spares for resets, each published as a package of its own with its own content key.
+    """
 
     part: PartName
     level: str | None = None
     form: Id
-    is_spare: bool = False
+    spare: int = Field(default=0, ge=0, le=9)
+
+
+class FormsFile(FileModel):
+    """``forms.json`` inside a package: its forms, and where each is for."""
+
+    forms: tuple[FormUse, ...] = Field(min_length=1)
 
 
 class ReleaseFile(FileModel):
-    """``releases/<id>.json``: a programme, its forms, and the version that orders releases of one name."""
+    """``releases/<id>.json``: a programme, its forms, and the version that orders the releases of this series."""
 
     id: Id
     version: int = Field(ge=1)

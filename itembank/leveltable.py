@@ -1,0 +1,38 @@
+"""The official level rule of a panel, made from its cut scores: for each route and number correct the level of the EAP of the sum score.
+
+The posterior of ability given the route and the number correct over it (Lord–Wingersky over the modules, each held within the interval that
+led on) has a mean; the level is where that mean stands among the cuts. Numbers correct that a route excludes get the level of the nearest one
+that it allows, so that rows are complete and monotone.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+
+from engine.ability import Normal, route_score_table
+from engine.panel import AbilityScale, Panel, routes
+from itembank.forms import route_modules
+from itembank.schema import LevelRowModel
+
+
+def level_table(panel: Panel, scale: AbilityScale) -> tuple[LevelRowModel, ...]:
+    """The level table of a calibrated panel, one row a route.
+
+    Raises:
+        KeyError: a scored item has no parameters.
+    """
+    prior = Normal(scale.prior_mean, scale.prior_sd)
+    rows: list[LevelRowModel] = []
+    for route in routes(panel):
+        thetas = [row.theta for row in route_score_table(route_modules(panel, route), prior)]
+        places = _filled([None if math.isnan(theta) else bisect_right(scale.cuts, theta) for theta in thetas])
+        rows.append(LevelRowModel(route=route, levels=tuple(panel.levels[place] for place in places)))
+    return tuple(rows)
+
+
+def _filled(places: Sequence[int | None]) -> Sequence[int]:
+    lowest = next(place for place in places if place is not None)
+    return tuple(accumulate((lowest if place is None else place for place in places), max))

@@ -1,0 +1,287 @@
+"""A test package as it travels: one file, a signed manifest, a public part in the clear and a sealed part.
+
+    "PROVROM1" ‖ length of the manifest (4 bytes, big-endian) ‖ manifest (`sync.release`) ‖ public part ‖ sealed part
+
+Both parts are ZIP archives without compression; the sealed one is AES-256-GCM under a key derived from the content key and bound to the release.
+The manifest is signed and holds length and SHA-256 of both, so nothing of a file is read before it is known to be genuine.
+Everything is kept in memory: opening a package never writes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from engine.errors import DataError
+from engine.panel import Panel, TaskSet, parse_panel, parse_task_set
+from engine.programme import Programme, parse_programme
+from itembank.bank import parse_file
+from itembank.content import ContentSet, PublicContent, SoundCheck, Texts
+from itembank.errors import BankFaultsError, PackageError
+from itembank.rendering import item_content, page, pages, personal_data_form, stimulus_content, task_content
+from itembank.schema import (
+    LANGUAGES,
+    WRITTEN_STANDARDS,
+    FileModel,
+    FormsFile,
+    FormUse,
+    InformationFile,
+    ItemFile,
+    PersonalDataFile,
+    PicturesFile,
+    ReadOutFile,
+    SoundCheckFile,
+    StimulusFile,
+    TaskFile,
+)
+from sync.errors import SyncDataError
+from sync.keys import derive_key, sha256_hex, unwrap, wrap
+from sync.release import ReleaseManifest, Trust, content_key_check
+
+MAGIC = b"PROVROM1"
+MANIFEST_LIMIT = 65_536
+SUFFIX = ".provrom"
+SOUND_CHECK_MEDIA = "clips/sound-check.ogg"
+FETCH_AGAIN = "Fetch it again; if it stays so, publish the release anew"
+
+Model = TypeVar("Model", bound=FileModel)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPart:
+    """What a package shows without its content key."""
+
+    manifest: ReleaseManifest
+    programme: Programme
+    content: PublicContent
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An opened package: rules for the engine, content for the screen, media in memory."""
+
+    manifest: ReleaseManifest
+    programme: Programme
+    public: PublicContent
+    uses: tuple[FormUse, ...]
+    forms: Mapping[str, Panel | TaskSet]
+    contents: Mapping[str, ContentSet]
+    media_files: Mapping[str, bytes]
+
+    @property
+    def release_id(self) -> str:
+        """Which release this is."""
+        return self.manifest.release
+
+    def form_for(self, part: str, level: str | None, spare: int = 0) -> str:
+        """Id of the form for a part and an enrolled level; a form for any level fits every level.
+
+        Raises:
+            PackageError: the release has no such form.
+        """
+        for use in self.uses:
+            if use.part == part and use.spare == spare and use.level in {None, level}:
+                return use.form
+        wanted = f"part '{part}', level '{level}', spare {spare}"
+        raise PackageError(self.release_id, f"there is no form for {wanted}", "Publish a release that has one")
+
+    def content(self, written_standard: str) -> ContentSet:
+        """All content in Bokmål ("nb") or Nynorsk ("nn")."""
+        return self.contents[written_standard]
+
+    def media(self, name: str) -> bytes:
+        """A picture (SVG) or clip (Ogg Opus) by its media name.
+
+        Raises:
+            PackageError: there is none of that name.
+        """
+        if name in self.media_files:
+            return self.media_files[name]
+        if name in self.public.media:
+            return self.public.media[name]
+        raise PackageError(self.release_id, f"there is no media '{name}'", FETCH_AGAIN)
+
+
+def open_public(path: Path, trust: Trust, *, now_utc_ms: int) -> PublicPart:
+    """The signed part of a package: programme, programme texts and sound check.
+
+    Raises:
+        PackageError: the file is not a package, is damaged or does not hold what it should.
+        SyncDataError: the manifest is not genuine, out of time or older than one accepted before (`sync.errors`).
+    """
+    manifest, public, _ = _parts(path, trust, now_utc_ms)
+    return _public_part(manifest, _Archive(public, path.name))
+
+
+def open_sealed(path: Path, content_key: bytes, trust: Trust, *, now_utc_ms: int) -> Package:
+    """The whole package.
+
+    Raises:
+        PackageError: as `open_public`, or the content key is not this release's.
+        SyncDataError: as `open_public`.
+    """
+    manifest, public, sealed = _parts(path, trust, now_utc_ms)
+    if content_key_check(content_key) != manifest.content_key_check:
+        raise PackageError(path.name, "the content key belongs to another release", "Use this release's content key")
+    opened = _Archive(_unseal(sealed, content_key, manifest.release, path.name), path.name)
+    public_part = _public_part(manifest, _Archive(public, path.name))
+    uses = opened.model("forms.json", FormsFile).forms
+    return Package(
+        manifest=manifest,
+        programme=public_part.programme,
+        public=public_part.content,
+        uses=uses,
+        forms={use.form: _form(opened, use) for use in uses},
+        contents={standard: _content(opened, standard) for standard in WRITTEN_STANDARDS},
+        media_files=opened.under("pictures/", ".svg") | opened.under("clips/", ".ogg"),
+    )
+
+
+def seal(archive: bytes, content_key: bytes, release: str) -> bytes:
+    """The sealed part: the archive under a key that is used for nothing else."""
+    context = {"release": release}
+    return wrap(derive_key(content_key, "package", context), archive, "package", context)
+
+
+def make_archive(files: Mapping[str, bytes]) -> bytes:
+    """A ZIP archive without compression and without times: the same files give the same bytes."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name), files[name])
+    return stream.getvalue()
+
+
+def join(manifest: bytes, public: bytes, sealed: bytes) -> bytes:
+    """A package file's bytes."""
+    return MAGIC + len(manifest).to_bytes(4, "big") + manifest + public + sealed
+
+
+def _parts(path: Path, trust: Trust, now_utc_ms: int) -> tuple[ReleaseManifest, bytes, bytes]:
+    """Manifest, public part and sealed part, each checked before it is read."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PackageError(path.name, f"the file cannot be read ({error.strerror})", "Fetch the release") from error
+    head = len(MAGIC) + 4
+    length = int.from_bytes(data[len(MAGIC) : head], "big")
+    if data[: len(MAGIC)] != MAGIC or length > MANIFEST_LIMIT or head + length > len(data):
+        raise PackageError(path.name, "the file is not a whole test package", FETCH_AGAIN)
+    manifest = trust.verify(data[head : head + length], now_utc_ms=now_utc_ms)
+    start = head + length
+    middle = start + manifest.public_bytes
+    public, sealed = data[start:middle], data[middle:]
+    if len(sealed) != manifest.sealed_bytes or sha256_hex(sealed) != manifest.sealed_sha256:
+        raise PackageError(path.name, "the sealed part is damaged or incomplete", FETCH_AGAIN)
+    if sha256_hex(public) != manifest.public_sha256:
+        raise PackageError(path.name, "the public part is damaged", FETCH_AGAIN)
+    return manifest, public, sealed
+
+
+def _unseal(sealed: bytes, content_key: bytes, release: str, where: str) -> bytes:
+    context = {"release": release}
+    try:
+        return unwrap(derive_key(content_key, "package", context), sealed, "package", context, what="package")
+    except SyncDataError as error:
+        raise PackageError(where, "the sealed part does not open with this content key", FETCH_AGAIN) from error
+
+
+class _Archive:
+    """The files of one part, in memory."""
+
+    def __init__(self, data: bytes, where: str) -> None:
+        self.where = where
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                self._files = {name: archive.read(name) for name in archive.namelist()}
+        except zipfile.BadZipFile as error:
+            raise PackageError(where, "a part is not an archive", FETCH_AGAIN) from error
+
+    def has(self, name: str) -> bool:
+        return name in self._files
+
+    def file(self, name: str) -> bytes:
+        if name not in self._files:
+            raise PackageError(self.where, f"{name} is missing", FETCH_AGAIN)
+        return self._files[name]
+
+    def json(self, name: str) -> object:
+        try:
+            return json.loads(self.file(name))
+        except ValueError as error:
+            raise PackageError(self.where, f"{name} is not JSON", FETCH_AGAIN) from error
+
+    def model(self, name: str, model: type[Model]) -> Model:
+        try:
+            return parse_file(self.file(name), model, name)
+        except BankFaultsError as error:
+            raise PackageError(self.where, str(error.faults[0]).removesuffix("."), FETCH_AGAIN) from error
+
+    def models(self, folder: str, model: type[Model]) -> Mapping[str, Model]:
+        prefix = f"{folder}/"
+        names = [name for name in self._files if name.startswith(prefix)]
+        return {name.removeprefix(prefix).removesuffix(".json"): self.model(name, model) for name in names}
+
+    def under(self, prefix: str, suffix: str) -> dict[str, bytes]:
+        return {name: data for name, data in self._files.items() if name.startswith(prefix) and name.endswith(suffix)}
+
+
+def _public_part(manifest: ReleaseManifest, archive: _Archive) -> PublicPart:
+    try:
+        programme = parse_programme(archive.json("programme.json"), archive.where)
+    except DataError as error:
+        raise PackageError(archive.where, str(error).removesuffix("."), FETCH_AGAIN) from error
+    information = archive.model("texts/information.json", InformationFile)
+    read_out = archive.model("texts/read-out.json", ReadOutFile)
+    personal_data = archive.model("texts/personal-data.json", PersonalDataFile)
+    texts = {language: _texts(language, information, read_out, personal_data) for language in LANGUAGES}
+    content = PublicContent(texts, _sound_check(archive), archive.under("clips/", ".ogg"))
+    return PublicPart(manifest, programme, content)
+
+
+def _texts(
+    language: str, information: InformationFile, read_out: ReadOutFile, personal_data: PersonalDataFile
+) -> Texts:
+    return Texts(
+        language=language,
+        information={part: pages(model, language) for part, model in information.parts.items()},
+        read_out={name: page(model, language) for name, model in read_out.texts.items()},
+        personal_data=personal_data_form(personal_data, language),
+    )
+
+
+def _sound_check(archive: _Archive) -> SoundCheck | None:
+    if not archive.has("texts/sound-check.json"):
+        return None
+    model = archive.model("texts/sound-check.json", SoundCheckFile)
+    return SoundCheck(SOUND_CHECK_MEDIA, model.number, model.choices)
+
+
+def _form(archive: _Archive, use: FormUse) -> Panel | TaskSet:
+    try:
+        if use.part == "writing":
+            return parse_task_set(archive.json(f"task-sets/{use.form}.json"), archive.where)
+        return parse_panel(archive.json(f"panels/{use.form}.json"), archive.where)
+    except DataError as error:
+        raise PackageError(archive.where, str(error).removesuffix("."), FETCH_AGAIN) from error
+
+
+def _content(archive: _Archive, written_standard: str) -> ContentSet:
+    pictures = archive.model("pictures.json", PicturesFile).pictures
+    try:
+        return ContentSet(
+            written_standard,
+            {name: item_content(each, written_standard, pictures) for name, each in archive.models("items", ItemFile).items()},
+            {
+                name: stimulus_content(each, written_standard, pictures)
+                for name, each in archive.models("stimuli", StimulusFile).items()
+            },
+            {name: task_content(each, written_standard, pictures) for name, each in archive.models("tasks", TaskFile).items()},
+        )
+    except (ValueError, KeyError) as error:
+        raise PackageError(archive.where, f"content is faulty: {error}", FETCH_AGAIN) from error
