@@ -29,10 +29,11 @@ class Command:
     @property
     def is_there(self) -> bool:
         """Whether the module that does the work is part of this installation."""
-        try:
-            return find_spec(self.module) is not None
-        except ModuleNotFoundError:
-            return False
+        package, *inner = self.module.split(".")
+        spec = find_spec(package)  # of the package alone: asking for the module would import everything above it
+        folders = (spec and spec.submodule_search_locations) or []
+        paths = [Path(folder, *inner) for folder in folders]
+        return any(path.with_suffix(".py").exists() or path.is_dir() for path in paths)
 
     def load(self) -> Main:
         """Import the function that does the work."""
