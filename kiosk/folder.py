@@ -1,0 +1,234 @@
+"""The PC's state folder: where everything lies that outlives a run of the program. Content is never in the clear here.
+
+    device.keys            this PC's two private keys (0600)
+    device.json            what enrolment gave: ids and public keys of the store and of the authority
+    ca.pem                 the store's certificate authority, pinned
+    releases/R.provrom     test packages, signed and sealed
+    sittings/S/ticket      roster ticket, sealed to this PC
+    sittings/S/orders      signed orders, checked again when read
+    sittings/S/share       the release share, sealed to this PC; wiped at CLOSED
+    sittings/S/grant-R     the grant for a release; wiped at CLOSED
+    journals/              journal segments of all attempts, and the reserve file
+    receipts/A             the store's receipts for an attempt
+    settings/N.json        text size, colours and language of a candidate
+    clocks/A.json          what an attempt's clock is tied to in this boot
+    high-water.json        newest version seen of every release series and ticket
+    lockdown.json          lockdown steps that are done
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, cast
+
+from kiosk.clock import Anchor
+from kiosk.errors import SetUpError
+from kiosk.screens import Settings
+from sync.keys import VerifyKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What the store gave this PC when it was enrolled; keys as hexadecimal digits."""
+
+    device: str
+    name: str
+    store_url: str
+    order_key: str
+    ticket_key: str
+    receipt_key: str
+    content_key: str
+
+    def key(self, name: str) -> VerifyKey:
+        """One of the verify keys, by its field's name."""
+        return VerifyKey.from_hex(str(getattr(self, name)))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file's content so that after a power cut either the old or the new is there, readable by this user only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    spare = path.with_name(path.name + ".new")
+    descriptor = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    spare.replace(path)
+
+
+class StateFolder:
+    """Paths and small files under the state folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    # --- places -------------------------------------------------------------------------------------------------------
+
+    @property
+    def device_keys(self) -> Path:
+        """This PC's private keys."""
+        return self.root / "device.keys"
+
+    @property
+    def ca_file(self) -> Path:
+        """The store's pinned certificate authority."""
+        return self.root / "ca.pem"
+
+    @property
+    def journals(self) -> Path:
+        """Journal segments."""
+        folder = self.root / "journals"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+    @property
+    def receipts(self) -> Path:
+        """Receipts of the store."""
+        folder = self.root / "receipts"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+    @property
+    def lockdown_file(self) -> Path:
+        """Lockdown steps that are done."""
+        return self.root / "lockdown.json"
+
+    def release(self, release: str) -> Path:
+        """A test package."""
+        return self.root / "releases" / f"{_safe(release)}.provrom"
+
+    def sitting(self, sitting: str) -> Path:
+        """The folder of a sitting."""
+        return self.root / "sittings" / _safe(sitting)
+
+    def ticket(self, sitting: str) -> Path:
+        """The sealed roster ticket."""
+        return self.sitting(sitting) / "ticket"
+
+    def orders(self, sitting: str) -> Path:
+        """The accepted orders."""
+        return self.sitting(sitting) / "orders"
+
+    def share(self, sitting: str) -> Path:
+        """The sealed release share."""
+        return self.sitting(sitting) / "share"
+
+    def grant(self, sitting: str, release: str) -> Path:
+        """The grant for a release in a sitting."""
+        return self.sitting(sitting) / f"grant-{_safe(release)}"
+
+    def sittings(self) -> tuple[str, ...]:
+        """Sittings that this PC has anything of, newest folder last."""
+        root = self.root / "sittings"
+        if not root.is_dir():
+            return ()
+        folders = sorted((each for each in root.iterdir() if each.is_dir()), key=lambda each: each.stat().st_mtime)
+        return tuple(each.name for each in folders)
+
+    # --- small files --------------------------------------------------------------------------------------------------
+
+    def read(self, path: Path) -> bytes | None:
+        """A file's content; None when it is not there."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def wipe_secrets(self, sitting: str) -> None:
+        """At CLOSED: overwrite and remove what could open content: the release share and the grants."""
+        folder = self.sitting(sitting)
+        for path in (self.share(sitting), *folder.glob("grant-*")):
+            if path.exists():
+                write_over(path)
+                path.unlink()
+
+    def enrolment(self) -> Enrolment | None:
+        """What enrolment gave; None before it.
+
+        Raises:
+            SetUpError: the file is damaged.
+        """
+        data = self.read(self.root / "device.json")
+        if data is None:
+            return None
+        plain = _json(data)
+        wanted = {each.name for each in fields(Enrolment)}
+        if plain is None or set(plain) != wanted or not all(isinstance(value, str) for value in plain.values()):
+            raise SetUpError(f"The file {self.root / 'device.json'} is damaged", "Enrol this PC again with a new token.")
+        return Enrolment(**{name: str(value) for name, value in plain.items()})
+
+    def keep_enrolment(self, enrolment: Enrolment) -> None:
+        """Remember what enrolment gave."""
+        write_atomically(self.root / "device.json", json.dumps(asdict(enrolment), indent=1).encode())
+
+    def high_water(self) -> dict[str, int]:
+        """The newest version seen, by series or sitting."""
+        plain = _json(self.read(self.root / "high-water.json") or b"{}") or {}
+        return {name: value for name, value in plain.items() if isinstance(value, int)}
+
+    def keep_high_water(self, name: str, version: int) -> None:
+        """Remember that a version was seen; never goes back."""
+        seen = self.high_water()
+        if version > seen.get(name, 0):
+            write_atomically(self.root / "high-water.json", json.dumps({**seen, name: version}).encode())
+
+    def settings(self, candidate: str) -> Settings:
+        """How a candidate wants the screen; the usual way when nothing valid is kept."""
+        plain = _json(self.read(self.root / "settings" / f"{_safe(candidate)}.json") or b"") or {}
+        usual = Settings()
+        try:
+            return Settings(
+                language=plain.get("language", usual.language),
+                text_size=int(plain.get("text_size", usual.text_size)),
+                theme=plain.get("theme", usual.theme),
+                is_still=bool(plain.get("is_still", usual.is_still)),
+            )
+        except (TypeError, ValueError):
+            return usual
+
+    def keep_settings(self, candidate: str, settings: Settings) -> None:
+        """Remember how a candidate wants the screen."""
+        write_atomically(self.root / "settings" / f"{_safe(candidate)}.json", json.dumps(asdict(settings)).encode())
+
+    def anchor(self, attempt: str) -> Anchor | None:
+        """What an attempt's clock was tied to last on this PC; None when nothing valid is kept."""
+        plain = _json(self.read(self.root / "clocks" / f"{_safe(attempt)}.json") or b"") or {}
+        try:
+            return Anchor(int(plain["at_ms"]), int(plain["boot_ms"]), int(plain["wall_ms"]), str(plain["boot_id"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def keep_anchor(self, attempt: str, anchor: Anchor) -> None:
+        """Remember what an attempt's clock is tied to."""
+        write_atomically(self.root / "clocks" / f"{_safe(attempt)}.json", json.dumps(asdict(anchor)).encode())
+
+
+def write_over(path: Path) -> None:
+    """Overwrite a file's bytes with zeros before it is removed."""
+    with path.open("r+b") as file:
+        file.write(b"\0" * path.stat().st_size)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _safe(name: str) -> str:
+    if _SAFE_NAME.fullmatch(name) is None or ".." in name:
+        raise SetUpError("A name that came from outside cannot be a file name", "Tell the test leader; use another PC.")
+    return name
+
+
+def _json(data: bytes) -> dict[str, Any] | None:
+    try:
+        plain: object = json.loads(data)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", plain) if isinstance(plain, dict) else None
