@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from psychometrics.data import FloatArray
+from psychometrics.data import FloatArray, IntArray
 from psychometrics.items import BINARY_MODELS, ItemParameters
 
 
@@ -25,6 +25,10 @@ class LogisticCurves:
         rise += self.c[:, None]
         return rise
 
+    def subset(self, rows: IntArray) -> "LogisticCurves":
+        """These items alone, in this order."""
+        return LogisticCurves(self.a[rows], self.b[rows], self.c[rows])
+
     def information(self, theta: FloatArray) -> FloatArray:
         """Fisher information, shape (n_items, n_thetas): a²(q/p)((p-c)/(1-c))²."""
         core = expit((theta[None, :] - self.b[:, None]) * self.a[:, None])
@@ -37,6 +41,10 @@ class ItemCurves:
     """Items of any model."""
 
     items: tuple[ItemParameters, ...]
+
+    def subset(self, rows: IntArray) -> "ItemCurves":
+        """These items alone, in this order."""
+        return ItemCurves(tuple(self.items[int(k)] for k in rows))
 
     def categories(self, theta: FloatArray) -> tuple[FloatArray, ...]:
         """Per item, the probability of each score, shape (n_categories, n_thetas)."""

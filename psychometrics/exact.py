@@ -31,6 +31,8 @@ LevelTables = Mapping[Route, IntArray]
 
 GRID_STEP = 0.01  # published tables of inverse-TCC scores are bisected from a grid this fine
 ROOT_STEPS = 60
+ROOT_PRECISION = 1e-12
+SLOPE_STEP = 1e-6  # forward difference for Newton's slope: good to six digits, which keeps its speed
 WLE_RANGE = 10.0
 WLE_ZOOMS = 5
 EXACT_BELOW = 1e-9  # a tolerance finer than this asks for the root itself
@@ -38,6 +40,10 @@ EXACT_BELOW = 1e-9  # a tolerance finer than this asks for the root itself
 
 class Curves(Protocol):
     """Items whose chance of a correct answer is known at every theta."""
+
+    def subset(self, rows: IntArray) -> "Curves":
+        """These items alone, in this order."""
+        ...
 
     def correct(self, theta: FloatArray) -> FloatArray:
         """Probability of number-correct credit, shape (n_items, n_thetas)."""
@@ -105,8 +111,9 @@ class PanelModel:
 
     def module_distributions(self, theta: FloatArray) -> dict[str, FloatArray]:
         """Number-correct distribution of every module at every theta, each of shape (n_items + 1, n_thetas)."""
-        correct = self.curves.correct(theta)
-        return number_correct_distributions({name: correct[index] for name, index in self.members.items()})
+        return number_correct_distributions(
+            {name: self.curves.subset(index).correct(theta) for name, index in self.members.items()}
+        )
 
     def route_items(self, route: Route) -> IntArray:
         """Positions of all items of a route, in order of presentation."""
@@ -385,29 +392,27 @@ def inverse_tcc_tables(
 
 
 def _module_sums(panel: PanelModel, theta: FloatArray) -> FloatArray:
-    correct = panel.curves.correct(theta)
-    return np.array([correct[index].sum(axis=0) for index in panel.members.values()])
+    return np.array([panel.curves.subset(index).correct(theta).sum(axis=0) for index in panel.members.values()])
 
 
 def _expected_score_roots(panel: PanelModel, member: FloatArray, targets: FloatArray) -> FloatArray:
-    """Illinois steps (regula falsi that halves a stale end) inside a bracket that always holds the root."""
+    """Newton steps inside a bracket that always holds the root; a step that would leave it goes to its middle."""
 
     def short_of(theta: FloatArray) -> FloatArray:
         return np.einsum("km,mk->k", member, _module_sums(panel, theta)) - targets
 
     low, high = _brackets(panel, member, targets)
-    at_low, at_high = short_of(low), short_of(high)
-    middle = low
+    theta = 0.5 * (low + high)
     for _ in range(ROOT_STEPS):
-        middle = low - at_low * (high - low) / (at_high - at_low)
-        value = short_of(middle)
-        if np.max(np.abs(value)) < 1e-13 * max(1.0, float(targets.max())):
+        value, above = short_of(theta), short_of(theta + SLOPE_STEP)
+        low, high = np.where(value < 0, theta, low), np.where(value < 0, high, theta)
+        step = value * SLOPE_STEP / (above - value)
+        moved = theta - step
+        inside = (moved >= low) & (moved <= high)
+        theta, before = np.where(inside, moved, 0.5 * (low + high)), theta
+        if np.max(np.abs(theta - before)) < ROOT_PRECISION:
             break
-        rises = value < 0
-        at_high = np.where(rises, at_high * np.where(at_low == value, 1.0, 0.5), value)
-        at_low = np.where(rises, value, at_low * 0.5)
-        low, high = np.where(rises, middle, low), np.where(rises, high, middle)
-    return middle
+    return theta
 
 
 def _brackets(panel: PanelModel, member: FloatArray, targets: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -475,12 +480,13 @@ def warm_tables(panel: PanelModel, routes: Sequence[Route]) -> dict[Route, Float
 
 
 def _warm_table(panel: PanelModel, items: IntArray) -> FloatArray:
+    curves = panel.curves.subset(items)
     centre = np.zeros(len(items) + 1)
     reach, offsets = WLE_RANGE, np.linspace(-1.0, 1.0, 81)
     for _ in range(WLE_ZOOMS):
         theta = (centre[:, None] + reach * offsets).ravel()
-        likelihood = number_correct_distribution(panel.curves.correct(theta)[items])
-        information = panel.curves.information(theta)[items].sum(axis=0)
+        likelihood = number_correct_distribution(curves.correct(theta))
+        information = curves.information(theta).sum(axis=0)
         with np.errstate(divide="ignore"):
             height = (np.log(likelihood) + 0.5 * np.log(information)).reshape(len(items) + 1, len(items) + 1, -1)
         own = height[np.arange(len(items) + 1), np.arange(len(items) + 1)]
