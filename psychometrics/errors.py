@@ -246,13 +246,6 @@ class SpecificationError(AssemblyError):
         super().__init__(f"{file}, field '{field}': {problem}. {remedy}.")
 
 
-class LevelError(CallError):
-    """Cut scores and levels from which no official table can be made."""
-
-    def __init__(self, place: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{place}: {problem}. {remedy}.")
-
-
 class NotCalibratedError(DataError):
     """A panel with a scored item that has no parameters."""
 
@@ -265,3 +258,29 @@ class MixedRoutingError(DesignError):
 
     def __init__(self, source: str) -> None:
         super().__init__(f"{source}: some rules count the module and some the whole route. Use one kind in all rules.")
+
+
+class RoutingGraphError(CallError):
+    """Modules that lead to one another in a circle."""
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        super().__init__(f"The modules {', '.join(modules)} lead to one another in a circle. Let each lead further on.")
+
+
+class CutOrderError(CallError):
+    """Cut scores that do not divide the scale into the levels."""
+
+    def __init__(self, levels: Sequence[str], cuts: Sequence[float]) -> None:
+        given = ", ".join(f"{cut:g}" for cut in cuts)
+        super().__init__(f"Cut scores {given} do not part {len(levels)} levels. Give {len(levels) - 1}, rising.")
+
+
+class UnreachableLevelError(DataError):
+    """Levels that no answer pattern of a panel would earn."""
+
+    def __init__(self, levels: Sequence[str], span: tuple[float, float], cuts: Sequence[float]) -> None:
+        given = ", ".join(f"{cut:g}" for cut in cuts)
+        super().__init__(
+            f"No answer pattern earns {', '.join(levels)}: reported thetas go from {span[0]:.2f} to {span[1]:.2f}, "
+            f"cut scores are {given}. Add easier or harder items, or lengthen the outer modules."
+        )
