@@ -95,15 +95,17 @@ class _Parts:
         return sha256_hex(self.signed + self.signature)
 
 
-def next_range(scan: SegmentScan, first: int, *, limit: int = RECORDS_BYTES) -> tuple[int, int] | None:
+def next_range(
+    scan: SegmentScan, first: int, *, below: int | None = None, limit: int = RECORDS_BYTES
+) -> tuple[int, int] | None:
     """The next records to pack from counter ``first`` on: whole, without a gap, up to ``limit`` bytes, one at least.
 
-    None when there is nothing from ``first`` on. A gap (damage on the disk) ends a range; the next begins after it.
+    ``below``: only records with a smaller counter. None when there is nothing from ``first`` on. A gap (damage on the disk) ends a range; the next begins after it.
     """
     chosen: list[Record] = []
     size = 0
     for record in scan.records:
-        if record.counter < first:
+        if record.counter < first or (below is not None and record.counter >= below):
             continue
         follows = not chosen or (record.counter == chosen[-1].counter + 1 and record.counter not in scan.broken_chain)
         if not follows or (chosen and size + len(record.raw) > limit):
@@ -152,6 +154,15 @@ def pack(scan: SegmentScan, first: int, last: int, previous: str, key: SigningKe
         + _block(b"".join(record.raw for record in records))
     )
     return signed + key.sign(_PURPOSE, signed) + _block(_encode_keys(scan.preamble))
+
+
+def envelope_sha256(data: bytes) -> str:
+    """An envelope's identity: SHA-256 of everything up to and with the signature, the sealed keys after it left out.
+
+    Raises:
+        DamagedError: not an envelope.
+    """
+    return _split(data).sha256
 
 
 def claimed_device(data: bytes) -> str:

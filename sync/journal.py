@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -145,24 +145,22 @@ class FoundSegment:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """An attempt's segment files on this PC, in order; files that nothing can be read of; and where to go on."""
+    """An attempt's segment files on this PC, in order, files that nothing can be read of, and where to go on.
+
+    ``link`` and ``next_ordinal`` say what the segment to begin now follows; after a hand-over they come from the other
+    PC's envelopes (`sync.bundle.AttemptBundle.recovered`).
+    """
 
     attempt: str
     segments: tuple[FoundSegment, ...]
-    unreadable: tuple[Path, ...] = field(default=())
+    unreadable: tuple[Path, ...]
+    link: Link | None
+    next_ordinal: int
 
-    @property
-    def next_ordinal(self) -> int:
-        """The ordinal of the segment to begin now."""
-        return max((found.scan.header.ordinal for found in self.segments), default=-1) + 1
-
-    @property
-    def link(self) -> Link | None:
-        """What the segment to begin now follows."""
-        if not self.segments:
-            return None
-        last = self.segments[-1].scan
-        return Link(segment=last.header.segment, count=last.count, head=last.head.hex())
+    @classmethod
+    def nothing(cls, attempt: str) -> Recovered:
+        """An attempt that begins."""
+        return cls(attempt, (), (), None, 0)
 
 
 def recover(folder: Path, attempt: str, *, files: Files | None = None) -> Recovered:
@@ -186,7 +184,11 @@ def recover(folder: Path, attempt: str, *, files: Files | None = None) -> Recove
                 _settle(path, scan, disk)
                 segments.append(FoundSegment(path, scan))
     segments.sort(key=lambda found: (found.scan.header.ordinal, found.scan.header.begun_utc_ms))
-    return Recovered(attempt, tuple(segments), tuple(unreadable))
+    if not segments:
+        return replace(Recovered.nothing(attempt), unreadable=tuple(unreadable))
+    last = segments[-1].scan
+    link = Link(segment=last.header.segment, count=last.count, head=last.head.hex())
+    return Recovered(attempt, tuple(segments), tuple(unreadable), link, last.header.ordinal + 1)
 
 
 def read_segment(path: Path, *, files: Files | None = None) -> SegmentScan | None:
@@ -213,9 +215,7 @@ def next_segment(
     binding: Binding, recipients: Sequence[Recipient], after: Recovered, *, begun_utc_ms: int
 ) -> NewSegment:
     """The fresh segment that goes on after what was recovered."""
-    return new_segment(
-        binding, recipients, ordinal=after.next_ordinal, previous=after.link, begun_utc_ms=begun_utc_ms
-    )
+    return new_segment(binding, recipients, ordinal=after.next_ordinal, previous=after.link, begun_utc_ms=begun_utc_ms)
 
 
 def _settle(path: Path, scan: SegmentScan, files: Files) -> None:

@@ -7,6 +7,9 @@ receipt. Losing that file costs nothing but sending again.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +18,11 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, plain_of
-from sync.envelope import next_range, pack
+from sync.envelope import envelope_sha256, next_range, pack
 from sync.errors import NotForUsError, SyncDataError
 from sync.files import DiskFiles, Files
 from sync.journal import SUFFIX, read_segment
-from sync.keys import SigningKey, VerifyKey, sha256_hex
+from sync.keys import SigningKey, VerifyKey
 from sync.receipt import Receipt, verify_receipt
 from sync.segment import NO_HASH, Count, Hash, Id, SegmentScan
 
@@ -178,6 +181,8 @@ class Outbox:
         planned = self._packed.setdefault(scan.header.segment, [])
         first = planned[-1].last + 1 if planned else 0
         while (found := next_range(scan, first, below=limit)) is not None:
+            if self._is_waiting(scan.header.segment) and found[1] + 1 == limit:
+                return  # something is under way already: let more records come together
             previous = planned[-1].sha256 if planned else NO_HASH
             data = pack(scan, *found, previous, self._device_key)
             entry = _Packed(
@@ -198,3 +203,51 @@ class Outbox:
         previous = planned[index - 1].sha256 if index else NO_HASH
         data = pack(scan, entry.first, entry.last, previous, self._device_key)
         return Parcel(entry.attempt, entry.segment, entry.first, entry.last, entry.sha256, data)
+
+    def _is_waiting(self, segment: str) -> bool:
+        return any((segment, entry.first, entry.last) not in self._receipts for entry in self._packed.get(segment, []))
+
+    def _take(self, receipt: Receipt) -> None:
+        for entry in self._packed.get(receipt.segment, []):
+            if (entry.first, entry.last, entry.attempt) == (receipt.first, receipt.last, receipt.attempt):
+                self._receipts[entry.segment, entry.first, entry.last] = receipt
+                return
+        raise NotForUsError(
+            "receipt", "range", expected="one that this PC packed", found=f"{receipt.first}…{receipt.last}"
+        )
+
+    def _load(self) -> None:
+        """Read the ledger; what cannot be read or is not genuine is left out, so it is packed or sent again."""
+        if LEDGER_NAME not in self._files.names(self._folder):
+            return
+        for line in self._files.read(self._folder / LEDGER_NAME).split(b"\n"):
+            with contextlib.suppress(SyncDataError):
+                self._load_line(line)
+
+    def _load_line(self, line: bytes) -> None:
+        plain = parse_canonical(line, "outbox ledger", limit=_MAX_LINE)
+        if isinstance(plain, dict) and plain.get("kind") == "receipt":
+            text = parse_model(_Received, plain, "outbox ledger").receipt
+            self._take(verify_receipt(text.encode(), self._receipt_key))
+            return
+        entry = parse_model(_Packed, plain, "outbox ledger")
+        planned = self._packed.setdefault(entry.segment, [])
+        if entry.first > (planned[-1].last if planned else -1):
+            planned.append(entry)
+
+    def _append(self, line: bytes) -> None:
+        """Add a line, durable when this returns. It begins with a line end, so that a torn line spoils no other."""
+        path = self._folder / LEDGER_NAME
+        if LEDGER_NAME in self._files.names(self._folder):
+            file = self._files.open(path)
+            offset = len(self._files.read(path))
+        else:
+            file = self._files.create(path, 0)
+            offset = 0
+        try:
+            data = b"\n" + line + b"\n"
+            if file.write_at(offset, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            file.sync()
+        finally:
+            file.close()

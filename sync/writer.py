@@ -134,7 +134,7 @@ class JournalWriter:
         disk = DiskFiles() if files is None else files
         found = recover(folder, binding.attempt, files=disk) if after is None else after
         free = disk.free_bytes(folder)
-        if free < free_needed and not found.segments:
+        if free < free_needed and found.next_ordinal == 0:
             raise DiskSpaceError(str(folder), free_bytes=free, needed_bytes=free_needed)
         _keep_reserve(folder, reserve_bytes, disk)
         return cls(
@@ -340,5 +340,3 @@ def _keep_reserve(folder: Path, size: int, files: Files) -> None:
         return
     with contextlib.suppress(OSError):
         files.create(folder / RESERVE_NAME, size).close()
-
-

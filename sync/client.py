@@ -1,0 +1,289 @@
+"""StoreClient: the PC's side of the store's HTTP service. TLS 1.3 with the store's own CA pinned; every request signed.
+
+Two errors only: `StoreUnreachableError` (go on, deliver later) and `StoreRefusedError` (with the store's sentence). What
+comes back is bytes or plain data; callers verify signatures with `sync.ticket`, `sync.orders`, `sync.receipt` and so on.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any, Final, Self, TypeVar
+from urllib.parse import urlencode
+
+import httpx
+from pydantic import Field, TypeAdapter, ValidationError
+
+from sync.canonical import MAX_INT, Message, canonical_bytes
+from sync.errors import DamagedError, StoreRefusedError, StoreUnreachableError
+from sync.keys import DeviceKeys
+from sync.requests import sign_request
+from sync.segment import Hash, Id
+
+CONNECT_S: Final = 3.0
+READ_S: Final = 10.0
+LONG_POLL_MS: Final = 20_000
+MAX_ANSWER_BYTES: Final = 16 * 2**20
+
+T = TypeVar("T")
+
+
+class Enrolment(Message):
+    """What a PC learns when it is enrolled: its id and the public keys (hexadecimal) it trusts from now on."""
+
+    device_id: Id
+    order_key: Hash
+    ticket_key: Hash
+    receipt_key: Hash
+    content_key_trusted: Hash
+    time_ms: Annotated[int, Field(ge=0, le=MAX_INT)]
+
+
+class DeviceSitting(Message):
+    """A sitting that this PC is cleared for, as the store lists it."""
+
+    sitting: Id
+    state: Annotated[str, Field(max_length=32)] = ""
+    ticket_version: Annotated[int, Field(ge=0, le=MAX_INT)] = 0
+
+
+class _Time(Message):
+    utc_ms: Annotated[int, Field(ge=0, le=MAX_INT)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+
+
+class StoreClient:
+    """One PC's connection to the store. Used from one thread; a long poll wants a client of its own."""
+
+    def __init__(
+        self,
+        url: str,
+        ca_file: Path | None,
+        device_id: str,
+        device_keys: DeviceKeys,
+        *,
+        now_utc_ms: Callable[[], int],
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            url: ``https://host:port`` of the store.
+            ca_file: the store's CA certificate (PEM), pinned at enrolment: no other is trusted.
+            device_id: this PC's id ("" before it is enrolled).
+            device_keys: this PC's keys.
+            now_utc_ms: the PC's wall clock; `synchronise` corrects it.
+            transport: another way to reach the application (in-process in tests); then ``ca_file`` is not used.
+        """
+        self._url = url.rstrip("/")
+        self._device = device_id
+        self._keys = device_keys
+        self._now_utc_ms = now_utc_ms
+        self.offset_ms = 0
+        verify: ssl.SSLContext | bool = _pinned(ca_file) if transport is None else True
+        self._http = httpx.Client(
+            verify=verify,
+            transport=transport,
+            timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # --- enrolment and time -------------------------------------------------------------------------------------------
+
+    def enrol(self, token: str, name: str) -> Enrolment:
+        """Enrol this PC with a one-time token; the id is used from now on.
+
+        Raises:
+            StoreUnreachableError, StoreRefusedError: as every method here.
+            DamagedError: the answer is not one, as every method here that parses.
+        """
+        body = {
+            "token": token,
+            "name": name,
+            "x25519": self._keys.box.public.hex,
+            "ed25519": self._keys.signing.public.hex,
+        }
+        enrolment = self._parsed(Enrolment, self._post("enrol this PC", "/v1/enrol", canonical_bytes(body)))
+        self._device = enrolment.device_id
+        return enrolment
+
+    def synchronise(self) -> int:
+        """Ask the store's time (UTC, ms) and sign with it from now on: `offset_ms` is store minus PC."""
+        before = self._now_utc_ms()
+        told = self._parsed(_Time, self._get("ask the time", "/v1/time")).utc_ms
+        after = self._now_utc_ms()
+        self.offset_ms = told - (before + after) // 2
+        return told
+
+    # --- what the store has for this PC -------------------------------------------------------------------------------
+
+    def sittings(self) -> tuple[dict[str, Any], ...]:
+        """The sittings this PC is cleared for, as the store tells them."""
+        return tuple(self._json(list[dict[str, Any]], self._get("list the sittings", "/v1/device/sittings")))
+
+    def ticket(self, sitting: str) -> bytes:
+        """The sealed roster ticket (`sync.ticket.open_ticket`)."""
+        return self._get("fetch the ticket", "/v1/device/ticket", sitting=sitting)
+
+    def package(self, release: str) -> bytes:
+        """A test package file (`sync.package.decode_package`), of any size up to its own limit."""
+        return self._get("fetch the test package", f"/v1/releases/{release}", limit=2**31)
+
+    def grant(self, sitting: str, release: str) -> bytes:
+        """This PC's grant (`sync.release.open_grant`)."""
+        return self._get("fetch the grant", "/v1/device/grant", sitting=sitting, release=release)
+
+    def share(self, sitting: str) -> bytes:
+        """The release share sealed to this PC (`sync.release.open_device_share`).
+
+        Raises:
+            StoreRefusedError: status 409 before OPENED, 410 after CLOSED.
+        """
+        return self._get("fetch the release share", "/v1/device/share", sitting=sitting)
+
+    def orders(self, sitting: str, *, after: int, wait_ms: int = 0) -> bytes:
+        """Orders after a number (`sync.orders.OrderList.extended`); waits up to ``wait_ms`` for one to come."""
+        wait_ms = min(wait_ms, LONG_POLL_MS)
+        timeout = READ_S + wait_ms / 1000
+        return self._get(
+            "fetch the orders", "/v1/orders", timeout=timeout, sitting=sitting, after=str(after), wait_ms=str(wait_ms)
+        )
+
+    # --- what this PC tells the store ---------------------------------------------------------------------------------
+
+    def acknowledge(self, sitting: str, number: int, *, applied_at_ms: int) -> None:
+        """Tell that an order was applied, at UTC milliseconds."""
+        body = {"applied_at_ms": applied_at_ms, "device": self._device, "number": number, "sitting": sitting}
+        self._post("acknowledge an order", "/v1/orders/ack", canonical_bytes(body))
+
+    def progress(self, report: bytes) -> None:
+        """Send a signed progress report (`sync.progress.sign_progress`)."""
+        self._post("report progress", "/v1/progress", report)
+
+    def deliver(self, envelope: bytes) -> bytes:
+        """Send an envelope; the store's signed receipt (`Outbox.received`), also of a conflict (status 409)."""
+        answer = self._request("deliver an envelope", "POST", "/v1/envelopes", body=envelope, accepted=(200, 201, 409))
+        return answer.body
+
+    def receipts(self, attempt: str) -> tuple[bytes, ...]:
+        """All receipts of an attempt, each as signed bytes."""
+        told = self._json(list[dict[str, Any]], self._get("fetch the receipts", "/v1/receipts", attempt=attempt))
+        return tuple(canonical_bytes(receipt) for receipt in told)
+
+    def envelopes(self, attempt: str) -> tuple[bytes, ...]:
+        """The envelopes of an attempt whose hand-over to this PC was permitted by an order."""
+        told = self._json(list[str], self._get("fetch the attempt", f"/v1/attempts/{attempt}/envelopes"))
+        try:
+            return tuple(base64.b64decode(each, validate=True) for each in told)
+        except ValueError as error:
+            raise DamagedError(what="store's answer", fault="an envelope in it is not base64") from error
+
+    # --- one request --------------------------------------------------------------------------------------------------
+
+    def _get(
+        self, action: str, path: str, *, timeout: float = READ_S, limit: int = MAX_ANSWER_BYTES, **query: str
+    ) -> bytes:
+        target = f"{path}?{urlencode(query)}" if query else path
+        return self._request(action, "GET", target, timeout=timeout, limit=limit).body
+
+    def _post(self, action: str, path: str, body: bytes) -> bytes:
+        return self._request(action, "POST", path, body=body).body
+
+    def _request(
+        self,
+        action: str,
+        method: str,
+        target: str,
+        *,
+        body: bytes = b"",
+        timeout: float = READ_S,
+        limit: int = MAX_ANSWER_BYTES,
+        accepted: tuple[int, ...] = (200, 201, 202, 204),
+    ) -> _Answer:
+        headers = {"Content-Type": "application/octet-stream"}
+        if self._device:
+            now = self._now_utc_ms() + self.offset_ms
+            headers |= sign_request(
+                device=self._device, key=self._keys.signing, method=method, path=target, body=body, now_utc_ms=now
+            )
+        if body.startswith(b"{"):
+            headers["Content-Type"] = "application/json"
+        answer = self._send(method, target, headers, body, timeout, limit)
+        if answer.status not in accepted:
+            code, sentence = _refusal(answer.body)
+            raise StoreRefusedError(action, status=answer.status, code=code, sentence=sentence)
+        return answer
+
+    def _send(
+        self, method: str, target: str, headers: dict[str, str], body: bytes, timeout: float, limit: int
+    ) -> _Answer:
+        """Send and read at most ``limit`` bytes."""
+        times = httpx.Timeout(timeout, connect=CONNECT_S)
+        try:
+            with self._http.stream(
+                method, self._url + target, headers=headers, content=body or None, timeout=times
+            ) as answer:
+                received = bytearray()
+                for chunk in answer.iter_bytes():
+                    received += chunk
+                    if len(received) > limit:
+                        raise DamagedError(what="store's answer", fault=f"it is longer than {limit} bytes")
+                return _Answer(answer.status_code, bytes(received))
+        except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+            raise StoreUnreachableError(self._url, str(error) or type(error).__name__) from error
+
+    def _parsed(self, model: type[T], body: bytes) -> T:
+        return self._json(model, body)
+
+    def _json(self, model: type[T], body: bytes) -> T:
+        try:
+            return TypeAdapter(model).validate_json(body)
+        except ValidationError as error:
+            raise DamagedError(what="store's answer", fault="it does not have the form agreed on") from error
+
+
+def _pinned(ca_file: Path | None) -> ssl.SSLContext:
+    """TLS 1.3 and this CA, nothing else."""
+    if ca_file is None:
+        raise DamagedError(what="enrolment", fault="the store's CA certificate is not given", remedy="Pass --ca FILE")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_verify_locations(cafile=str(ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise DamagedError(what="CA certificate", fault=f"{ca_file} cannot be read as PEM") from error
+    return context
+
+
+def _refusal(body: bytes) -> tuple[str, str]:
+    """Code and sentence of ``{"error", "code"}``; something readable when the answer is another."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if isinstance(told, dict) and isinstance(told.get("error"), str):
+        return str(told.get("code", "")), str(told["error"])[:500]
+    return "", "The answer gave no reason; ask whoever runs the store to look into its log."
