@@ -1,1 +1,1 @@
-"""The test itself, pure: programme, panel, attempt, timing, scoring, result. It is told what happened and answers what is true."""
+"""The test itself, pure: it is told what happened and what time it is, and answers with what is now true."""

@@ -109,7 +109,7 @@ def _check_routes(panel: Panel, rules: PartRules, all_routes: Sequence[Route]) -
         return
     for module, leads in panel.routing.items():
         allowed = rules.route_graph.get(module, ())
-        for target in {rule.target for rule in leads}.difference(allowed):
+        for target in sorted({rule.target for rule in leads}.difference(allowed)):
             raise _fault(
                 panel,
                 f"routing.{module}",

@@ -210,7 +210,7 @@ def _routed(state: AttemptState, branch: RouteStep) -> AttemptState:
 
 
 def next_step(state: AttemptState) -> tuple[AttemptState, ItemId, int] | None:
-    """The state (on the next module, where one begins), item and step index that the script goes to; None at its end."""
+    """The state (on the next module, where one begins), item and step that the script goes to; None at its end."""
     panel = cast("Panel", state.panel)
     step = state.step
     if step is None:

@@ -311,29 +311,29 @@ def _check_names(panel: Panel, reader: Reader) -> None:
     """Everything that is named is there, once."""
     if panel.first not in panel.modules:
         raise reader.fault("first", f"there is no module '{panel.first}'", "Name one of the modules")
+    _check_places(panel, reader)
+    for module_id, rules in panel.routing.items():
+        for target in (module_id, *(rule.target for rule in rules)):
+            if target not in panel.modules:
+                raise reader.fault(f"routing.{module_id}", f"there is no module '{target}'", "Name one of the modules")
+    for route, levels in panel.level_table.items():
+        for level in sorted(set(levels).difference(panel.levels)):
+            raise reader.fault(f"level_table.{' → '.join(route)}", f"there is no level '{level}'", "Use the panel's")
+
+
+def _check_places(panel: Panel, reader: Reader) -> None:
+    """Every item stands in exactly one module."""
     placed: dict[ItemId, ModuleId] = {}
     for module in panel.modules.values():
         for item in module.items:
             if item not in panel.items:
                 raise reader.fault(f"modules.{module.id}", f"there is no item '{item}'", "Add it or take it out")
             if item in placed:
-                raise reader.fault(
-                    f"modules.{module.id}", f"item '{item}' stands in {placed[item]} too", "Keep it in one module"
-                )
+                fault = f"item '{item}' stands in {placed[item]} too"
+                raise reader.fault(f"modules.{module.id}", fault, "Keep it in one")
             placed[item] = module.id
-    for item in panel.items:
-        if item not in placed:
-            raise reader.fault(f"items.{item}", "the item stands in no module", "Put it in one or take it out")
-    for module_id, rules in panel.routing.items():
-        for target in (module_id, *(rule.target for rule in rules)):
-            if target not in panel.modules:
-                raise reader.fault(f"routing.{module_id}", f"there is no module '{target}'", "Name one of the modules")
-    for route, levels in panel.level_table.items():
-        for level in levels:
-            if level not in panel.levels:
-                raise reader.fault(
-                    f"level_table.{' → '.join(route)}", f"there is no level '{level}'", "Use the panel's levels"
-                )
+    for item in sorted(set(panel.items).difference(placed)):
+        raise reader.fault(f"items.{item}", "the item stands in no module", "Put it in one or take it out")
 
 
 def parse_task_set(plain: object, where: str) -> TaskSet:
