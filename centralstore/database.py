@@ -1,0 +1,224 @@
+"""The database behind the store: one writing connection in one thread, readers beside it.
+
+Writers hand a job to the writer thread. It takes what is waiting, runs every job in a savepoint of one transaction and
+commits once (group commit); a job's answer is given only after that commit is durable (SQLite: WAL, synchronous FULL).
+One writing connection is also what keeps SQLite before 3.51.3 clear of its WAL-reset fault, which needs two.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import Session
+
+from centralstore.errors import NotKeptError
+
+T = TypeVar("T")
+
+GROUP_LIMIT = 256
+"""Jobs in one commit; bounds how long the first of them waits for the last."""
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class _Job(Protocol):
+    def run(self, session: Session) -> None: ...
+    def succeed(self) -> None: ...
+    def fail(self, error: BaseException) -> None: ...
+
+
+@dataclass(slots=True)
+class _Write:
+    """A job, its future, and its outcome until the commit is durable."""
+
+    work: Callable[[Session], Any]
+    future: Future[Any]
+    answer: object = None
+    error: BaseException | None = None
+
+    def run(self, session: Session) -> None:
+        self.answer, self.error = None, None
+        try:
+            with session.begin_nested():
+                self.answer = self.work(session)
+        except DBAPIError as error:
+            if not isinstance(error, IntegrityError):
+                raise
+            self.error = error
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked, through the future
+            self.error = error
+
+    def succeed(self) -> None:
+        if self.error is None:
+            self.future.set_result(self.answer)
+        else:
+            self.future.set_exception(self.error)
+
+    def fail(self, error: BaseException) -> None:
+        self.future.set_exception(error)
+
+
+class Database:
+    """The tables' home. ``write`` and ``submit`` change it, ``reading`` looks at it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._writer = _writing_engine(url)
+        self._readers = _reading_engine(url)
+        self._connection = self._writer.connect()
+        self._jobs: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Session], T]) -> Future[T]:
+        """Hand over a job; the future ends after its transaction is durable, or with what went wrong.
+
+        The job may be run more than once (after a failed group) and answers with plain values, never rows.
+        """
+        future: Future[T] = Future()
+        self._jobs.put(_Write(work, future))
+        return future
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run a job in the writer thread and wait until it is durable.
+
+        Raises:
+            NotKeptError: the database could not be written; nothing of the job was kept.
+        """
+        return self.submit(work).result()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A read-only session on a connection of its own, seeing one state of the database."""
+        with Session(self._readers) as session:
+            yield session
+
+    def close(self) -> None:
+        """Finish what is waiting, then close all connections."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._connection.close()
+        self._writer.dispose()
+        self._readers.dispose()
+
+    def _serve(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            group, is_last = self._waiting(first)
+            self._commit(group)
+            if is_last:
+                return
+
+    def _waiting(self, first: _Write) -> tuple[list[_Write], bool]:
+        group = [first]
+        while len(group) < GROUP_LIMIT:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return group, True
+            group.append(job)
+        return group, False
+
+    def _commit(self, group: list[_Write]) -> None:
+        try:
+            self._transact(group)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive any failed group
+            self._commit_singly(group, error)
+        else:
+            for job in group:
+                job.succeed()
+
+    def _commit_singly(self, group: list[_Write], cause: Exception) -> None:
+        """One failing job must not take the others with it: each again, in a transaction of its own."""
+        if len(group) == 1:
+            group[0].fail(_not_kept(cause))
+            return
+        for job in group:
+            self._commit([job])
+
+    def _transact(self, group: list[_Write]) -> None:
+        connection = self._live_connection()
+        with Session(connection, expire_on_commit=False, autoflush=True) as session:
+            for job in group:
+                job.run(session)
+            session.commit()
+
+    def _live_connection(self) -> Connection:
+        if self._connection.closed or self._connection.invalidated:
+            self._connection.close()
+            self._connection = self._writer.connect()
+        elif self._connection.in_transaction():
+            self._connection.rollback()
+        return self._connection
+
+
+def _not_kept(cause: Exception) -> NotKeptError:
+    origin = cause.orig if isinstance(cause, DBAPIError) and cause.orig is not None else cause
+    error = NotKeptError(str(origin))
+    error.__cause__ = cause
+    return error
+
+
+def sqlite_url(path: Path) -> str:
+    """The setting that names an SQLite file."""
+    return f"sqlite:///{path}"
+
+
+def _is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def _writing_engine(url: str) -> Engine:
+    if not _is_sqlite(url):
+        return create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare_writer)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _reading_engine(url: str) -> Engine:
+    if not _is_sqlite(url):
+        return create_engine(url, pool_pre_ping=True, execution_options={"postgresql_readonly": True})
+    path = make_url(url).database
+    engine = create_engine(
+        f"sqlite:///file:{path}?mode=ro&uri=true", connect_args={"check_same_thread": False}, pool_size=16
+    )
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", _begin_deferred)
+    return engine
+
+
+def _prepare_writer(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # else pysqlite commits savepoints by itself
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _prepare_reader(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("query_only=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

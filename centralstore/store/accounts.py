@@ -1,0 +1,205 @@
+"""Staff accounts: log-in, browser sessions, giving and withdrawing access.
+
+A candidate's user name and password are kept in another table and are never looked at here, so they open nothing
+that staff sees (reglement 3.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Final
+
+from sqlmodel import Session, col, select
+
+from centralstore.errors import FieldError, LogInPausedError, NotFoundError, StateError, WrongPasswordError
+from centralstore.records import AccountView, NewAccount
+from centralstore.rights import EVERYWHERE, Act, Actor
+from centralstore.store.keeper import Keeper, Where
+from centralstore.tables import Account, StaffSession
+from centralstore.words import Role
+from sync.passwords import PasswordVerifier
+
+FREE_TRIES: Final = 5
+"""Wrong passwords in a row before waiting begins; then the wait doubles from `FIRST_PAUSE_MS` to `LONGEST_PAUSE_MS`."""
+
+FIRST_PAUSE_MS: Final = 15_000
+LONGEST_PAUSE_MS: Final = 15 * 60_000
+SESSION_MS: Final = 12 * 3_600_000
+"""A staff session ends after twelve hours: longer than any exam day."""
+
+SHORTEST_PASSWORD: Final = 10
+
+
+class Accounts(Keeper):
+    """Log-in and accounts."""
+
+    def log_in(self, user: str, password: str) -> Actor:
+        """Whoever has this user name and password; every try is logged, wrong ones slow the account down.
+
+        Raises:
+            WrongPasswordError: they do not belong together, or access was withdrawn.
+            LogInPausedError: too many wrong passwords; carries the seconds to wait.
+        """
+        account = self._read(lambda session: _copy(session, user))
+        if account is not None and account.paused_until_ms > self.now_ms():
+            raise LogInPausedError(-(-(account.paused_until_ms - self.now_ms()) // 1000))
+        # An unknown user costs the same time as a wrong password, so that names cannot be found out by the clock.
+        verifier = PasswordVerifier(account.verifier if account is not None else self._nobody)
+        is_right = verifier.accepts(password) and account is not None and account.is_active
+        self._write(lambda session: self._note_log_in(session, user, is_right=is_right))
+        if not is_right or account is None:
+            raise WrongPasswordError
+        return _actor(account)
+
+    @property
+    def _nobody(self) -> str:
+        return PasswordVerifier.make(secrets.token_hex(16), self._house.folder.settings.password_cost).text
+
+    def _note_log_in(self, session: Session, user: str, *, is_right: bool) -> None:
+        account = session.get(Account, user)
+        if account is not None:
+            account.wrong_in_row = 0 if is_right else account.wrong_in_row + 1
+            account.paused_until_ms = self.now_ms() + _pause_ms(account.wrong_in_row) if not is_right else 0
+            session.add(account)
+        actor = _actor(account) if account is not None else Actor(user[:64], Role.INVIGILATOR, EVERYWHERE, EVERYWHERE)
+        where = Where(account.site, account.room) if account is not None else Where("", "")
+        self._log(session, actor, "log_in", where, {"known": account is not None}, is_allowed=is_right)
+
+    def start_session(self, actor: Actor) -> str:
+        """A secret for the browser's cookie, good for twelve hours or until `end_session`."""
+        token = secrets.token_urlsafe(32)
+        row = StaffSession(
+            token_sha256=_digest(token),
+            user=actor.user,
+            created_ms=self.now_ms(),
+            expires_ms=self.now_ms() + SESSION_MS,
+        )
+        self._write(lambda session: session.add(row))
+        return token
+
+    def session_actor(self, token: str) -> Actor | None:
+        """Who is logged in with this secret; None when it is unknown or out of date or access was withdrawn."""
+
+        def work(session: Session) -> Actor | None:
+            row = session.get(StaffSession, _digest(token))
+            if row is None or row.expires_ms <= self.now_ms():
+                return None
+            account = session.get(Account, row.user)
+            return _actor(account) if account is not None and account.is_active else None
+
+        return self._read(work)
+
+    def end_session(self, token: str) -> None:
+        """Log out."""
+
+        def work(session: Session) -> None:
+            row = session.get(StaffSession, _digest(token))
+            if row is not None:
+                session.delete(row)
+
+        self._write(work)
+
+    def add_account(self, actor: Actor, new: NewAccount) -> None:
+        """Give a person access.
+
+        Raises:
+            NoRightError: not the actor's site.
+            StateError: the user name is taken.
+            FieldError: the password is too short.
+        """
+        check_password(new.password, f"account '{new.user}'")
+        verifier = PasswordVerifier.make(new.password, self._house.folder.settings.password_cost).text
+
+        def work(session: Session) -> None:
+            insert_account(session, new, verifier, self.now_ms())
+
+        self._act(actor, Act.MANAGE_ACCOUNTS, Where(new.site, new.room), work, detail={"account": new.user})
+
+    def withdraw_account(self, actor: Actor, user: str) -> None:
+        """Take access away at once: the account's open sessions end too."""
+        account = self._account(user)
+
+        def work(session: Session) -> None:
+            row = session.get_one(Account, user)
+            row.is_active = False
+            session.add(row)
+
+        self._act(
+            actor, Act.MANAGE_ACCOUNTS, Where(account.site, account.room), work, detail={"withdrawn": account.user}
+        )
+
+    def accounts(self, actor: Actor) -> tuple[AccountView, ...]:
+        """The accounts within the actor's scope."""
+
+        def work(session: Session) -> tuple[AccountView, ...]:
+            rows = session.exec(select(Account).order_by(col(Account.user))).all()
+            return tuple(_view(row) for row in rows if actor.site in {EVERYWHERE, row.site})
+
+        return self._act(actor, Act.MANAGE_ACCOUNTS, Where(actor.site, actor.room), work)
+
+    def _account(self, user: str) -> Account:
+        account = self._read(lambda session: _copy(session, user))
+        if account is None:
+            raise NotFoundError("Account", user)
+        return account
+
+
+def insert_account(session: Session, new: NewAccount, verifier: str, now_ms: int) -> None:
+    """Add an account's row.
+
+    Raises:
+        StateError: the user name is taken.
+    """
+    if session.get(Account, new.user) is not None:
+        raise _taken(new.user)
+    session.add(
+        Account(
+            user=new.user,
+            name=new.name,
+            verifier=verifier,
+            role=new.role.value,
+            site=new.site,
+            room=new.room,
+            created_ms=now_ms,
+        )
+    )
+
+
+def check_password(password: str, place: str) -> None:
+    """Refuse what is too short to be a password of staff.
+
+    Raises:
+        FieldError: under ten characters.
+    """
+    if len(password) < SHORTEST_PASSWORD:
+        raise FieldError(place, "password", f"shorter than {SHORTEST_PASSWORD} characters", "Choose a longer one.")
+
+
+def _taken(user: str) -> StateError:
+    return StateError(f"Account '{user}' exists already. Choose another user name.")
+
+
+def _copy(session: Session, user: str) -> Account | None:
+    row = session.get(Account, user)
+    if row is not None:
+        session.expunge(row)
+    return row
+
+
+def _actor(account: Account) -> Actor:
+    return Actor(account.user, Role(account.role), account.site, account.room)
+
+
+def _view(account: Account) -> AccountView:
+    return AccountView(account.user, account.name, Role(account.role), account.site, account.room, account.is_active)
+
+
+def _pause_ms(wrong_in_row: int) -> int:
+    if wrong_in_row < FREE_TRIES:
+        return 0
+    return min(FIRST_PAUSE_MS * 2 ** (wrong_in_row - FREE_TRIES), LONGEST_PAUSE_MS)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

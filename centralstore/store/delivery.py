@@ -1,0 +1,236 @@
+"""What the PCs send: envelopes with journal records, and signs of life."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from centralstore.errors import DamagedError, NotNowError, UnknownDeviceError
+from centralstore.records import DeviceView
+from centralstore.store.devices import Devices, require_cleared
+from centralstore.tables import Conflict, Device, GivenOrder, KeptEnvelope, KeptProgress, Sitting
+from centralstore.words import DeviceState, OrderKind
+from sync import envelope as envelopes
+from sync.canonical import canonical_bytes, plain_of
+from sync.errors import SyncDataError
+from sync.keys import VerifyKey
+from sync.orders import SignedOrder
+from sync.progress import Progress, verify_progress
+from sync.receipt import Receipt, sign_receipt
+
+MAX_ENVELOPE_BYTES = envelopes.MAX_ENVELOPE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The answer to an envelope: the receipt, and whether it tells of a conflict."""
+
+    receipt: bytes
+    is_conflict: bool
+
+
+class Delivery(Devices):
+    """Envelopes, receipts, progress."""
+
+    def keep_envelope(self, data: bytes) -> Future[Kept]:
+        """Check an envelope and keep it; the future ends when it is durable.
+
+        The signature of an enrolled, cleared, not revoked PC is checked before anything is stored. The same envelope
+        again gives the same receipt; another one for the same place is kept as a conflict and the receipt says so.
+
+        Raises:
+            DamagedError: it cannot be read or its signature does not hold.
+            UnknownDeviceError: from a PC that may not be used.
+        """
+        try:
+            device = self._sender(envelopes.claimed_device(data))
+            envelope = envelopes.verify(data, device.key)
+        except SyncDataError as error:
+            raise DamagedError("Envelope", str(error).rstrip(".")) from error
+        sha256 = envelope.sha256
+        header = envelope.header
+
+        def work(session: Session) -> Kept:
+            self._check_sender(session, device.id)
+            place = {
+                "attempt": header.attempt,
+                "segment": header.segment,
+                "first": header.first,
+                "last": header.last,
+            }
+            stored = session.exec(
+                select(KeptEnvelope).where(
+                    *(col(getattr(KeptEnvelope, name)) == value for name, value in place.items())
+                )
+            ).first()
+            if stored is not None and stored.sha256 == sha256:
+                return Kept(stored.receipt, is_conflict=False)
+            if stored is not None:
+                return self._keep_conflict(session, stored, data, sha256, device.id)
+            receipt = sign_receipt(
+                Receipt(**place, sha256=sha256, device=header.device, stored_utc_ms=self.now_ms()),
+                self._house.keys.receipt,
+            )
+            session.exec(
+                insert(KeptEnvelope).values(
+                    **place,
+                    sitting=header.sitting,
+                    device=header.device,
+                    sha256=sha256,
+                    received_ms=self.now_ms(),
+                    data=data,
+                    receipt=receipt,
+                )
+            )
+            return Kept(receipt, is_conflict=False)
+
+        return self._submit(work)
+
+    def receipts(self, device: DeviceView, attempt: str) -> tuple[bytes, ...]:
+        """The receipts for what this PC sent of an attempt, in the order it came."""
+        require_cleared(device)
+
+        def work(session: Session) -> tuple[bytes, ...]:
+            query = select(KeptEnvelope.receipt).where(
+                KeptEnvelope.attempt == attempt, KeptEnvelope.device == device.id
+            )
+            return tuple(session.exec(query.order_by(col(KeptEnvelope.id))).all())
+
+        return self._read(work)
+
+    def handover_envelopes(self, device: DeviceView, attempt: str) -> tuple[bytes, ...]:
+        """All envelopes of an attempt, for a PC that a test leader permitted to take it over.
+
+        Raises:
+            NotNowError: no order permits it for this PC.
+        """
+        require_cleared(device)
+
+        def work(session: Session) -> tuple[bytes, ...]:
+            rows = session.exec(
+                select(KeptEnvelope).where(KeptEnvelope.attempt == attempt).order_by(col(KeptEnvelope.id))
+            ).all()
+            sittings = {row.sitting for row in rows} | _sittings_of(session, attempt)
+            if not any(_permits_handover(session, sitting, attempt, device.id) for sitting in sittings):
+                raise NotNowError(
+                    "Taking over", f"attempt {attempt}", "no order permits it for this PC",
+                    "The test leader permits the hand-over on the room page.",
+                )  # fmt: skip
+            return tuple(row.data for row in rows)
+
+        return self._read(work)
+
+    def keep_progress(self, device: DeviceView, key: VerifyKey, data: bytes) -> None:
+        """Take in a PC's signed sign of life; one that is older than what is known changes nothing.
+
+        Raises:
+            DamagedError: not a progress record of this PC.
+        """
+        require_cleared(device)
+        try:
+            told = verify_progress(data, key)
+        except SyncDataError as error:
+            raise DamagedError("Progress", str(error).rstrip(".")) from error
+        if told.device != device.id:
+            raise DamagedError("Progress", f"it names PC '{told.device}', but '{device.id}' sent it")
+        self._write(lambda session: self._note_progress(session, told), told.sitting)
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def _note_progress(self, session: Session, told: Progress) -> None:
+        sender = session.get_one(Device, told.device)
+        sender.last_contact_ms = self.now_ms()
+        session.add(sender)
+        if not told.attempt or session.get(Sitting, told.sitting) is None:
+            return
+        row = session.get(KeptProgress, told.attempt)
+        if row is not None and row.device == told.device and row.sequence >= told.sequence:
+            return
+        session.merge(
+            KeptProgress(
+                attempt=told.attempt,
+                sitting=told.sitting,
+                candidate=told.candidate,
+                part=told.part,
+                device=told.device,
+                phase=told.phase,
+                sequence=told.sequence,
+                received_ms=self.now_ms(),
+                data=canonical_bytes(plain_of(told)),
+            )
+        )
+
+    def _sender(self, device: str) -> _Sender:
+        view, _, key = self.device_keys(device)
+        require_cleared(view)
+        return _Sender(view.id, key)
+
+    def _check_sender(self, session: Session, device: str) -> None:
+        """Again inside the transaction: a PC revoked a moment ago is not served."""
+        if session.exec(select(Device.state).where(Device.id == device)).first() != DeviceState.CLEARED.value:
+            raise UnknownDeviceError(device, "was revoked")
+
+    def _keep_conflict(self, session: Session, stored: KeptEnvelope, data: bytes, sha256: str, device: str) -> Kept:
+        known = select(Conflict.id).where(
+            Conflict.attempt == stored.attempt,
+            Conflict.segment == stored.segment,
+            Conflict.first == stored.first,
+            Conflict.last == stored.last,
+            Conflict.offered_sha256 == sha256,
+        )
+        if session.exec(known).first() is None:
+            session.add(
+                Conflict(
+                    sitting=stored.sitting,
+                    attempt=stored.attempt,
+                    segment=stored.segment,
+                    device=device,
+                    first=stored.first,
+                    last=stored.last,
+                    stored_sha256=stored.sha256,
+                    offered_sha256=sha256,
+                    at_ms=self.now_ms(),
+                    data=data,
+                )
+            )
+        receipt = Receipt(
+            attempt=stored.attempt,
+            segment=stored.segment,
+            first=stored.first,
+            last=stored.last,
+            sha256=stored.sha256,
+            device=stored.device,
+            stored_utc_ms=stored.received_ms,
+            is_conflict=True,
+        )
+        return Kept(sign_receipt(receipt, self._house.keys.receipt), is_conflict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    id: str
+    key: VerifyKey
+
+
+def _sittings_of(session: Session, attempt: str) -> set[str]:
+    row = session.get(KeptProgress, attempt)
+    return {row.sitting} if row is not None else set()
+
+
+def _permits_handover(session: Session, sitting: str, attempt: str, device: str) -> bool:
+    query = select(GivenOrder.data).where(
+        GivenOrder.sitting == sitting, GivenOrder.kind == OrderKind.PERMIT_HANDOVER.value
+    )
+    return any(_is_for(data, attempt, device) for data in _orders(session.exec(query).all()))
+
+
+def _orders(found: Sequence[bytes]) -> Sequence[dict[str, int | str]]:
+    return [SignedOrder.model_validate_json(data).order.data for data in found]
+
+
+def _is_for(data: dict[str, int | str], attempt: str, device: str) -> bool:
+    return data.get("attempt") == attempt and data.get("to_device") == device
