@@ -7,14 +7,15 @@ Written by `engine.canonical.canonical_bytes`; read back by `parse_canonical`, w
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.canonical import canonical_bytes
+from engine.errors import EngineError
 from sync.errors import DamagedError
 
-__all__ = ["MAX_INT", "Message", "canonical_bytes", "parse_canonical", "parse_model", "plain_of"]
+__all__ = ["MAX_INT", "Message", "canonical_bytes", "parse_canonical", "parse_model", "parse_table", "plain_of"]
 
 MAX_INT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
@@ -41,15 +42,27 @@ def parse_canonical(data: bytes, what: str, *, limit: int) -> object:
         DamagedError: too long, not JSON, or JSON in another spelling than the canonical one.
     """
     if len(data) > limit:
-        raise DamagedError(what, f"{len(data)} bytes where {limit} is the most")
+        raise DamagedError(what=what, fault=f"{len(data)} bytes where {limit} is the most")
     try:
         value: object = json.loads(data.decode("utf-8"), parse_float=_refuse, parse_constant=_refuse)
         spelled = canonical_bytes(value)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DamagedError(what, "it is not canonical JSON") from error
+    except (ValueError, TypeError, RecursionError, EngineError) as error:
+        raise DamagedError(what=what, fault="it is not canonical JSON") from error
     if spelled != data:
-        raise DamagedError(what, "it is JSON, but not in canonical form")
+        raise DamagedError(what=what, fault="it is JSON, but not in canonical form")
     return value
+
+
+def parse_table(data: bytes, what: str, *, limit: int) -> dict[str, object]:
+    """`parse_canonical` where the value must be an object.
+
+    Raises:
+        DamagedError: as there, or another kind of value.
+    """
+    value = parse_canonical(data, what, limit=limit)
+    if not isinstance(value, dict):
+        raise DamagedError(what=what, fault="it is not an object")
+    return cast("dict[str, object]", value)
 
 
 def parse_model(model: type[M], plain: object, what: str) -> M:
@@ -60,8 +73,8 @@ def parse_model(model: type[M], plain: object, what: str) -> M:
     """
     try:
         return model.model_validate_json(canonical_bytes(plain))
-    except (ValidationError, ValueError, TypeError) as error:
-        raise DamagedError(what, _first_fault(error)) from error
+    except (ValidationError, EngineError) as error:
+        raise DamagedError(what=what, fault=_first_fault(error)) from error
 
 
 def plain_of(message: Message) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""StoreClient: the PC's side of the store's HTTP service. TLS 1.3 with the store's own CA pinned; every request signed.
+"""StoreClient: the PC's side of the store's HTTP service. TLS 1.3 with its own CA pinned; every request signed.
 
-Two errors only: `StoreUnreachableError` (go on, deliver later) and `StoreRefusedError` (with the store's sentence). What
-comes back is bytes or plain data; callers verify signatures with `sync.ticket`, `sync.orders`, `sync.receipt` and so on.
+Two errors: `StoreUnreachableError` (go on, deliver later) and `StoreRefusedError` (with the store's sentence); and
+`DamagedError` for an answer that is none. What comes back is bytes or plain data; callers verify signatures with
+`sync.ticket`, `sync.orders`, `sync.receipt` and so on.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from sync.canonical import MAX_INT, Message, canonical_bytes
 from sync.errors import DamagedError, StoreRefusedError, StoreUnreachableError
@@ -278,12 +278,17 @@ def _pinned(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
+class _Refusal(BaseModel):
+    """The store's ``{"error", "code"}``; whatever else stands there is passed over."""
+
+    error: Annotated[str, Field(max_length=2000)]
+    code: Annotated[str, Field(max_length=64)] = ""
+
+
 def _refusal(body: bytes) -> tuple[str, str]:
-    """Code and sentence of ``{"error", "code"}``; something readable when the answer is another."""
+    """Code and sentence of a refusal; something readable when the answer is another."""
     try:
-        told = json.loads(body)
-    except ValueError:
-        told = None
-    if isinstance(told, dict) and isinstance(told.get("error"), str):
-        return str(told.get("code", "")), str(told["error"])[:500]
-    return "", "The answer gave no reason; ask whoever runs the store to look into its log."
+        told = _Refusal.model_validate_json(body)
+    except ValidationError:
+        return "", "The answer gave no reason; ask whoever runs the store to look into its log."
+    return told.code, told.error

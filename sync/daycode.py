@@ -63,7 +63,7 @@ class DayCodeGate:
             SyncUsageError: a try was made while the gate was closed.
         """
         if self.wait_ms(now_ms) > 0:
-            raise SyncUsageError("a day code was tried before its time", "Ask wait_ms first")
+            raise SyncUsageError(what="a day code was tried before its time", remedy="Ask wait_ms first")
         return DayCodeGate() if accepted else replace(self, wrong=self.wrong + 1, last_wrong_ms=now_ms)
 
     def overridden(self) -> DayCodeGate:

@@ -1,18 +1,18 @@
 """What stands inside records: facts on the stream "answers", key timings and form entries on their own.
 
-A fact's payload is canonical JSON ``{"event": <engine.wire form>, "utc_ms": N}``; ``utc_ms`` is the PC's wall clock when
-it was written, for bridging a restart and for people who read the log, never for judging times.
+A fact's payload is canonical JSON ``{"event": <engine.wire form>, "utc_ms": N}``; ``utc_ms`` is the PC's wall clock
+when it was written, for bridging a restart and for people who read the log, never for judging times.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from engine.errors import EngineError
 from engine.events import Event
 from engine.wire import TYPE_CODES, from_plain, to_plain
-from sync.canonical import MAX_INT, canonical_bytes, parse_canonical
+from sync.canonical import MAX_INT, canonical_bytes, parse_table
 from sync.errors import DamagedError
 from sync.segment import MAX_PAYLOAD_BYTES, StreamName
 
@@ -43,11 +43,11 @@ def decode_event(kind: int, payload: bytes) -> TimedEvent:
     Raises:
         DamagedError: not a fact, or one of another type than the record says.
     """
-    plain: Any = parse_canonical(payload, "journal entry", limit=MAX_PAYLOAD_BYTES)
-    if not isinstance(plain, dict) or set(plain) != {"event", "utc_ms"}:
+    plain = parse_table(payload, "journal entry", limit=MAX_PAYLOAD_BYTES)
+    if set(plain) != {"event", "utc_ms"}:
         raise DamagedError(what="journal entry", fault="it is not a fact with its time")
     utc_ms = plain["utc_ms"]
-    if type(utc_ms) is not int or not 0 <= utc_ms <= MAX_INT:
+    if not isinstance(utc_ms, int) or isinstance(utc_ms, bool) or not 0 <= utc_ms <= MAX_INT:
         raise DamagedError(what="journal entry", fault="its time is no time")
     try:
         event = from_plain(plain["event"])

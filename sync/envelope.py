@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, plain_of
+from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, parse_table, plain_of
 from sync.errors import DamagedError, SyncUsageError
 from sync.keys import SIGNATURE_BYTES, SUITE, SigningKey, VerifyKey, sha256_hex
 from sync.segment import (
@@ -100,7 +100,9 @@ def next_range(
 ) -> tuple[int, int] | None:
     """The next records to pack from counter ``first`` on: whole, without a gap, up to ``limit`` bytes, one at least.
 
-    ``below``: only records with a smaller counter. None when there is nothing from ``first`` on. A gap (damage on the disk) ends a range; the next begins after it.
+    ``below``: only records with a smaller counter. None when there is nothing from ``first`` on.
+
+    A gap (damage on the disk) ends a range; the next begins after it.
     """
     chosen: list[Record] = []
     size = 0
@@ -129,7 +131,9 @@ def pack(scan: SegmentScan, first: int, last: int, previous: str, key: SigningKe
     """
     records = [record for record in scan.records if first <= record.counter <= last]
     if not records or len(records) != last - first + 1:
-        raise SyncUsageError(f"records {first} to {last} are not all in the segment", "Ask next_range what to pack")
+        raise SyncUsageError(
+            what=f"records {first} to {last} are not all in the segment", remedy="Ask next_range what to pack"
+        )
     before = _chain_before(scan, records[0])
     segment = scan.header
     header = {
@@ -229,9 +233,7 @@ def erase_stream(data: bytes, stream: StreamName) -> bytes:
         DamagedError: not an envelope.
     """
     parts = _split(data)
-    keys = parse_canonical(parts.keys, _WHAT, limit=MAX_HEADER_BYTES)
-    if not isinstance(keys, dict):
-        raise DamagedError(what=_WHAT, fault="its keys are no table")
+    keys = parse_table(parts.keys, _WHAT, limit=MAX_HEADER_BYTES)
     left = {name: sealed for name, sealed in keys.items() if name != stream}
     return parts.signed + parts.signature + _block(canonical_bytes(left))
 

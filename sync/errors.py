@@ -14,7 +14,7 @@ class SyncError(Exception):
 class SyncUsageError(SyncError):
     """This package was called in a way that its documentation rules out."""
 
-    def __init__(self, what: str, remedy: str) -> None:
+    def __init__(self, *, what: str, remedy: str) -> None:
         super().__init__(f"{what}. {remedy}.")
 
 
@@ -25,7 +25,7 @@ class SyncDataError(SyncError):
 class DamagedError(SyncDataError):
     """Bytes that do not follow their format: cut, flipped, too long, not canonical."""
 
-    def __init__(self, what: str, fault: str, remedy: str = "Fetch it again; if it stays so, make it anew") -> None:
+    def __init__(self, *, what: str, fault: str, remedy: str = "Fetch it again; if it stays so, make it anew") -> None:
         self.what = what
         self.fault = fault
         super().__init__(f"The {what} is damaged: {fault}. {remedy}.")
@@ -34,7 +34,7 @@ class DamagedError(SyncDataError):
 class WrongSignatureError(SyncDataError):
     """A signature that does not fit the bytes and the key that must have made it."""
 
-    def __init__(self, what: str, signer: str) -> None:
+    def __init__(self, *, what: str, signer: str) -> None:
         self.what = what
         self.signer = signer
         super().__init__(
@@ -46,7 +46,7 @@ class WrongSignatureError(SyncDataError):
 class CannotOpenError(SyncDataError):
     """Sealed bytes that this key does not open: another key, another context, or changed bytes."""
 
-    def __init__(self, what: str, context: str) -> None:
+    def __init__(self, *, what: str, context: str) -> None:
         self.what = what
         super().__init__(
             f"The {what} for {context} cannot be opened with this key: it was sealed to another key or was changed. "
@@ -57,7 +57,7 @@ class CannotOpenError(SyncDataError):
 class ExpiredError(SyncDataError):
     """Something signed whose time is over or not yet come. Times are UTC milliseconds."""
 
-    def __init__(self, what: str, name: str, *, valid_to_utc_ms: int, now_utc_ms: int) -> None:
+    def __init__(self, *, what: str, name: str, valid_to_utc_ms: int, now_utc_ms: int) -> None:
         self.what = what
         super().__init__(
             f"The {what} '{name}' was valid until {valid_to_utc_ms} and it is {now_utc_ms} now (UTC, ms). "
@@ -68,7 +68,7 @@ class ExpiredError(SyncDataError):
 class RollbackError(SyncDataError):
     """A genuine object older than one that was accepted before."""
 
-    def __init__(self, what: str, name: str, *, version: int, seen: int) -> None:
+    def __init__(self, *, what: str, name: str, version: int, seen: int) -> None:
         self.what = what
         super().__init__(
             f"The {what} '{name}' has version {version}, but version {seen} was accepted before. "
@@ -79,7 +79,7 @@ class RollbackError(SyncDataError):
 class NotForUsError(SyncDataError):
     """Genuine, but made for another device, sitting, attempt or release."""
 
-    def __init__(self, what: str, field: str, *, expected: str, found: str) -> None:
+    def __init__(self, *, what: str, field: str, expected: str, found: str) -> None:
         self.what = what
         self.field = field
         super().__init__(
@@ -102,7 +102,7 @@ class OrderSequenceError(SyncDataError):
 class ForgedOrderError(SyncDataError):
     """An order whose signature or chain is wrong, or that contradicts one already applied."""
 
-    def __init__(self, sitting: str, number: int, fault: str) -> None:
+    def __init__(self, *, sitting: str, number: int, fault: str) -> None:
         self.number = number
         super().__init__(
             f"Order {number} of sitting '{sitting}' is not genuine: {fault}. "
@@ -113,7 +113,7 @@ class ForgedOrderError(SyncDataError):
 class RequestRefusedError(SyncDataError):
     """A request to the store whose signature, time or nonce is not acceptable; ``code`` is for programs."""
 
-    def __init__(self, code: str, fault: str, remedy: str) -> None:
+    def __init__(self, *, code: str, fault: str, remedy: str) -> None:
         self.code = code
         super().__init__(f"The request was refused: {fault}. {remedy}.")
 
@@ -147,8 +147,9 @@ class JournalFailedError(SyncSurroundingsError):
     def __init__(self, attempt: str, cause: str, *, durable: int) -> None:
         self.durable = durable
         super().__init__(
-            f"The journal of attempt {attempt} cannot be written: {cause}. {durable} records of its last file are safe. "
-            f"Stop the candidate here, leave this PC as it is and move the candidate to another PC."
+            f"The journal of attempt {attempt} cannot be written: {cause}. "
+            f"{durable} records of its last file are safe; stop here, leave this PC as it is, "
+            f"and move the candidate to another PC."
         )
 
 
@@ -161,7 +162,8 @@ class StoreUnreachableError(StoreError):
 
     def __init__(self, url: str, cause: str) -> None:
         super().__init__(
-            f"The store at {url} cannot be reached: {cause}. Work goes on here and is delivered later; check the network."
+            f"The store at {url} cannot be reached: {cause}. "
+            f"Work goes on here and is delivered later; check the network."
         )
 
 

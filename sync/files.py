@@ -69,6 +69,16 @@ class Files(Protocol):
         ...
 
 
+def write_whole(file: OpenFile, offset: int, data: bytes) -> None:
+    """Write in one call; a short write counts as a full disk, which it nearly always is.
+
+    Raises:
+        OSError: the disk refused or took only a part.
+    """
+    if file.write_at(offset, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class DiskFile:
     """A real file by descriptor. Uses ``pwrite`` and ``fdatasync`` where there are any."""
 
@@ -149,7 +159,7 @@ class DiskFiles:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(fresh, path)
+            fresh.replace(path)
         except OSError:
             with contextlib.suppress(OSError):
                 fresh.unlink()

@@ -6,15 +6,13 @@ file in one system call before it returns; `sync` makes everything appended so f
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from sync.errors import DamagedError, SyncUsageError
-from sync.files import DiskFiles, Files, OpenFile
+from sync.files import DiskFiles, Files, OpenFile, write_whole
 from sync.segment import (
     Binding,
     Link,
@@ -23,6 +21,7 @@ from sync.segment import (
     RecordSealer,
     SegmentHeader,
     SegmentScan,
+    StreamName,
     encode_preamble,
     new_segment,
     scan_segment,
@@ -84,7 +83,7 @@ class Journal:
         """The chain value after the last appended record."""
         return self._sealer.head
 
-    def append(self, stream: str, kind: int, payload: bytes) -> int:
+    def append(self, stream: StreamName, kind: int, payload: bytes) -> int:
         """Seal a record and hand it to the operating system in one write; its counter.
 
         Raises:
@@ -120,8 +119,7 @@ class Journal:
             if end > self._reserved:
                 self._reserved += max(SEGMENT_BYTES, len(data))
                 self._file.extend(self._reserved)
-            if self._file.write_at(self._offset, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write_whole(self._file, self._offset, data)
         except OSError:
             self._failed = True
             raise
@@ -129,7 +127,7 @@ class Journal:
 
     def _refuse_after_failure(self) -> None:
         if self._failed:
-            raise SyncUsageError("this segment failed or was closed", "Begin a new segment")
+            raise SyncUsageError(what="this segment failed or was closed", remedy="Begin a new segment")
 
 
 # --- after a restart --------------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ class VerifyKey:
 
     def __post_init__(self) -> None:
         if len(self.raw) != KEY_BYTES:
-            raise DamagedError("Ed25519 public key", f"{len(self.raw)} bytes instead of {KEY_BYTES}")
+            raise DamagedError(what="Ed25519 public key", fault=f"{len(self.raw)} bytes instead of {KEY_BYTES}")
 
     @classmethod
     def from_hex(cls, text: str) -> VerifyKey:
@@ -97,7 +97,7 @@ class VerifyKey:
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, domain(purpose) + message)
         except (InvalidSignature, ValueError) as error:
-            raise WrongSignatureError(what, signer) from error
+            raise WrongSignatureError(what=what, signer=signer) from error
 
 
 class SigningKey:
@@ -107,7 +107,7 @@ class SigningKey:
 
     def __init__(self, raw: bytes) -> None:
         if len(raw) != KEY_BYTES:
-            raise DamagedError("Ed25519 private key", f"{len(raw)} bytes instead of {KEY_BYTES}")
+            raise DamagedError(what="Ed25519 private key", fault=f"{len(raw)} bytes instead of {KEY_BYTES}")
         self._key = Ed25519PrivateKey.from_private_bytes(raw)
         self.public = VerifyKey(self._key.public_key().public_bytes_raw())
 
@@ -137,7 +137,7 @@ class BoxPublic:
 
     def __post_init__(self) -> None:
         if len(self.raw) != KEY_BYTES:
-            raise DamagedError("X25519 public key", f"{len(self.raw)} bytes instead of {KEY_BYTES}")
+            raise DamagedError(what="X25519 public key", fault=f"{len(self.raw)} bytes instead of {KEY_BYTES}")
 
     @classmethod
     def from_hex(cls, text: str) -> BoxPublic:
@@ -161,7 +161,7 @@ class BoxKey:
 
     def __init__(self, raw: bytes) -> None:
         if len(raw) != KEY_BYTES:
-            raise DamagedError("X25519 private key", f"{len(raw)} bytes instead of {KEY_BYTES}")
+            raise DamagedError(what="X25519 private key", fault=f"{len(raw)} bytes instead of {KEY_BYTES}")
         self._key = X25519PrivateKey.from_private_bytes(raw)
         self.public = BoxPublic(self._key.public_key().public_bytes_raw())
 
@@ -194,7 +194,7 @@ def hpke_seal(public: BoxPublic, plaintext: bytes, purpose: str, context: object
     try:
         return _HPKE.encrypt(plaintext, X25519PublicKey.from_public_bytes(public.raw), hpke_info(purpose, context))
     except (ValueError, InvalidTag) as error:
-        raise DamagedError("X25519 public key", "nothing can be sealed to it") from error
+        raise DamagedError(what="X25519 public key", fault="nothing can be sealed to it") from error
 
 
 def hpke_open(private: BoxKey, sealed: bytes, purpose: str, context: object, *, what: str) -> bytes:
@@ -206,7 +206,7 @@ def hpke_open(private: BoxKey, sealed: bytes, purpose: str, context: object, *, 
     try:
         return private.open(sealed, hpke_info(purpose, context))
     except (InvalidTag, ValueError) as error:
-        raise CannotOpenError(what, purpose) from error
+        raise CannotOpenError(what=what, context=purpose) from error
 
 
 # --- wrapping under a shared secret -----------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def unwrap(key: bytes, wrapped: bytes, purpose: str, context: object, *, what: s
     try:
         return AESGCM(key).decrypt(bytes(12), wrapped, hpke_info(purpose, context))
     except (InvalidTag, ValueError) as error:
-        raise CannotOpenError(what, purpose) from error
+        raise CannotOpenError(what=what, context=purpose) from error
 
 
 # --- a PC's own keys --------------------------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ class DeviceKeys:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise SyncUsageError(
-                f"{path} is there already", "Load the keys of this PC instead of making new"
+                what=f"{path} is there already", remedy="Load the keys of this PC instead of making new"
             ) from error
         except OSError as error:
             raise FileFailedError("create", str(path), str(error)) from error
@@ -285,7 +285,9 @@ class DeviceKeys:
         except OSError as error:
             raise FileFailedError("read", str(path), str(error)) from error
         if os.name == "posix" and mode & 0o077:
-            raise DamagedError("device key file", f"its mode is {mode:o}", "Set it to 600, or enrol this PC again")
+            raise DamagedError(
+                what="device key file", fault=f"its mode is {mode:o}", remedy="Set it to 600, or enrol this PC again"
+            )
         content = parse_model(_DeviceKeysFile, parse_canonical(data, "device key file", limit=1024), "device key file")
         box = BoxKey(_raw_from_hex(content.box, "X25519 private key"))
         return cls(box, SigningKey(_raw_from_hex(content.signing, "Ed25519 private key")))
@@ -294,5 +296,5 @@ class DeviceKeys:
 def _raw_from_hex(text: str, what: str) -> bytes:
     """32 bytes from exactly 64 lower-case hexadecimal digits."""
     if len(text) != 2 * KEY_BYTES or not set(text) <= set("0123456789abcdef"):
-        raise DamagedError(what, "it is not 64 lower-case hexadecimal digits")
+        raise DamagedError(what=what, fault="it is not 64 lower-case hexadecimal digits")
     return bytes.fromhex(text)

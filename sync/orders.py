@@ -26,7 +26,7 @@ OrderValue = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)] | Annotated[str, Fie
 
 
 class Order(Message):
-    """One decision. ``number`` counts from 1; ``previous_sha256`` is the hash of the order before (zeros for the first).
+    """One decision. ``number`` counts from 1; ``previous_sha256`` is the hash of the one before (zeros: none).
 
     ``candidate`` and ``part`` are "" where an order is for the whole sitting. ``data`` by kind: extra_time
     ``{"extra_ms"}``, reset and permit_handover ``{"attempt"}``, permit_handover also ``{"to_device"}``.
@@ -130,7 +130,7 @@ class OrderList:
         """The list with the new orders of an answer; all of them or, with an error as in `verify`, none."""
         message = parse_model(_OrderMessage, parse_canonical(data, "order list", limit=MAX_ORDERS_BYTES), "order list")
         if message.sitting != self.sitting:
-            raise NotForUsError("order list", "sitting", expected=self.sitting, found=message.sitting)
+            raise NotForUsError(what="order list", field="sitting", expected=self.sitting, found=message.sitting)
         known = self
         for entry in message.orders:
             known = known.with_order(entry)
@@ -142,12 +142,16 @@ class OrderList:
         self._check_signature(entry)
         if order.number <= self.last_number:
             if self.signed[order.number - 1].order != order:
-                raise ForgedOrderError(self.sitting, order.number, "another order with this number is known already")
+                raise ForgedOrderError(
+                    sitting=self.sitting, number=order.number, fault="another order with this number is known already"
+                )
             return self
         if order.number != self.last_number + 1:
             raise OrderSequenceError(self.sitting, expected=self.last_number + 1, found=order.number)
         if order.previous_sha256 != self.last_sha256:
-            raise ForgedOrderError(self.sitting, order.number, "it does not continue the orders known here")
+            raise ForgedOrderError(
+                sitting=self.sitting, number=order.number, fault="it does not continue the orders known here"
+            )
         return replace(self, signed=(*self.signed, entry))
 
     def encode(self) -> bytes:
@@ -163,9 +167,11 @@ class OrderList:
             )
         except WrongSignatureError as error:
             fault = "it is not signed by the store's order key"
-            raise ForgedOrderError(self.sitting, order.number, fault) from error
+            raise ForgedOrderError(sitting=self.sitting, number=order.number, fault=fault) from error
         if order.sitting != self.sitting:
-            raise ForgedOrderError(self.sitting, order.number, f"it was signed for sitting '{order.sitting}'")
+            raise ForgedOrderError(
+                sitting=self.sitting, number=order.number, fault=f"it was signed for sitting '{order.sitting}'"
+            )
 
 
 def order_attempt(order: Order) -> str:

@@ -8,8 +8,6 @@ receipt. Losing that file costs nothing but sending again.
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +15,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, plain_of
+from sync.canonical import Message, canonical_bytes, parse_model, parse_table, plain_of
 from sync.envelope import envelope_sha256, next_range, pack
 from sync.errors import NotForUsError, SyncDataError
-from sync.files import DiskFiles, Files
+from sync.files import DiskFiles, Files, write_whole
 from sync.journal import SUFFIX, read_segment
 from sync.keys import SigningKey, VerifyKey
 from sync.receipt import Receipt, verify_receipt
@@ -213,7 +211,7 @@ class Outbox:
                 self._receipts[entry.segment, entry.first, entry.last] = receipt
                 return
         raise NotForUsError(
-            "receipt", "range", expected="one that this PC packed", found=f"{receipt.first}…{receipt.last}"
+            what="receipt", field="range", expected="one that this PC packed", found=f"{receipt.first}…{receipt.last}"
         )
 
     def _load(self) -> None:
@@ -225,8 +223,8 @@ class Outbox:
                 self._load_line(line)
 
     def _load_line(self, line: bytes) -> None:
-        plain = parse_canonical(line, "outbox ledger", limit=_MAX_LINE)
-        if isinstance(plain, dict) and plain.get("kind") == "receipt":
+        plain = parse_table(line, "outbox ledger", limit=_MAX_LINE)
+        if plain.get("kind") == "receipt":
             text = parse_model(_Received, plain, "outbox ledger").receipt
             self._take(verify_receipt(text.encode(), self._receipt_key))
             return
@@ -245,9 +243,7 @@ class Outbox:
             file = self._files.create(path, 0)
             offset = 0
         try:
-            data = b"\n" + line + b"\n"
-            if file.write_at(offset, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write_whole(file, offset, b"\n" + line + b"\n")
             file.sync()
         finally:
             file.close()

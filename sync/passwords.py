@@ -72,18 +72,24 @@ class PasswordVerifier:
         """A verifier that came from outside.
 
         Raises:
-            DamagedError: another form, cheaper than ``minimum``, or too dear for a PC (1 GiB, or 4 GiB over all passes).
+            DamagedError: another form, cheaper than ``minimum``, or too dear (1 GiB, or 4 GiB over all passes).
         """
         found = _FORM.fullmatch(text)
         if found is None:
-            raise DamagedError("password verifier", "it is not an Argon2id verifier with 16 bytes of salt")
+            raise DamagedError(what="password verifier", fault="it is not an Argon2id verifier with 16 bytes of salt")
         cost = Cost(int(found[1]), int(found[2]), int(found[3]))
         if not cost.reaches(minimum):
-            raise DamagedError("password verifier", f"its cost m={cost.memory_kib} KiB, t={cost.passes} is too low")
+            raise DamagedError(
+                what="password verifier", fault=f"its cost m={cost.memory_kib} KiB, t={cost.passes} is too low"
+            )
         if cost.memory_kib > _MAX_MEMORY_KIB or cost.memory_kib * cost.passes > _MAX_WORK_KIB:
-            raise DamagedError("password verifier", f"its cost m={cost.memory_kib} KiB, t={cost.passes} is too high")
+            raise DamagedError(
+                what="password verifier", fault=f"its cost m={cost.memory_kib} KiB, t={cost.passes} is too high"
+            )
         if cost.memory_kib < 8 * cost.lanes:
-            raise DamagedError("password verifier", "it has less than 8 KiB of memory for each lane (RFC 9106 §3.1)")
+            raise DamagedError(
+                what="password verifier", fault="it has less than 8 KiB of memory for each lane (RFC 9106 §3.1)"
+            )
         return cls(text)
 
     def accepts(self, secret: str) -> bool:

@@ -1,8 +1,8 @@
 """Releases and who may open them: manifest, trust, grants and the two shares of the content key (`PROTOCOL.md` §9).
 
 Before a sitting is OPENED nothing on a PC opens its package: the content key is wrapped under
-HKDF(device share ‖ release share), and the release share is with the store until then. The authority's own command makes
-the grants, so the store never sees a content key or a recovery key.
+HKDF(device share ‖ release share), and the release share is with the store until then. The authority's own command
+makes the grants, so the store never sees a content key or a recovery key.
 """
 
 from __future__ import annotations
@@ -118,11 +118,11 @@ class Ed25519Trust:
         manifest = open_message(MANIFEST, ReleaseManifest, data, self.content_key, signer=_AUTHORITY, limit=_MAX_BYTES)
         if now_utc_ms > manifest.expires_utc_ms:
             raise ExpiredError(
-                "release", manifest.release, valid_to_utc_ms=manifest.expires_utc_ms, now_utc_ms=now_utc_ms
+                what="release", name=manifest.release, valid_to_utc_ms=manifest.expires_utc_ms, now_utc_ms=now_utc_ms
             )
         seen = self.high_water.get(manifest.series, 0)
         if manifest.version < seen:
-            raise RollbackError("release", manifest.release, version=manifest.version, seen=seen)
+            raise RollbackError(what="release", name=manifest.release, version=manifest.version, seen=seen)
         return manifest
 
     def having_seen(self, manifest: ReleaseManifest) -> Ed25519Trust:
@@ -146,7 +146,7 @@ def content_key_check(content_key: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SittingSecrets:
-    """What the authority makes for a sitting: the release share and the recovery key pair. It keeps them until CLOSED."""
+    """What the authority makes for a sitting and keeps until CLOSED: the release share and the recovery key pair."""
 
     sitting: str
     release_share: bytes
@@ -189,7 +189,7 @@ class _DeviceShare(Message):
 
 @dataclass(frozen=True, slots=True)
 class SittingGrants:
-    """What the authority's command hands to the store: the store's sealed share, and a grant for each PC and release."""
+    """What the authority's command hands to the store: its sealed share, and a grant for each PC and release."""
 
     sitting: str
     recovery_public: BoxPublic
@@ -262,9 +262,9 @@ def open_grant(
         ("release", release, grant.release),
     ):
         if expected != found:
-            raise NotForUsError(GRANT, field, expected=expected, found=found)
+            raise NotForUsError(what=GRANT, field=field, expected=expected, found=found)
     if now_utc_ms > grant.expires_utc_ms:
-        raise ExpiredError(GRANT, sitting, valid_to_utc_ms=grant.expires_utc_ms, now_utc_ms=now_utc_ms)
+        raise ExpiredError(what=GRANT, name=sitting, valid_to_utc_ms=grant.expires_utc_ms, now_utc_ms=now_utc_ms)
     if share_check(sitting, release_share) != grant.share_check:
         raise CannotOpenError(what=GRANT, context=f"sitting '{sitting}'")
     context = _grant_context(sitting, release, device)
@@ -311,7 +311,7 @@ def open_store_share(data: bytes, *, sitting: str, box: BoxKey, content_key: Ver
     """
     share = open_message(STORE_SHARE, _StoreShare, data, content_key, signer=_AUTHORITY, limit=_MAX_BYTES)
     if share.sitting != sitting:
-        raise NotForUsError("release share", "sitting", expected=sitting, found=share.sitting)
+        raise NotForUsError(what="release share", field="sitting", expected=sitting, found=share.sitting)
     sealed = _unbase64(share.sealed, "release share")
     return _share(hpke_open(box, sealed, STORE_SHARE, {"sitting": sitting}, what="release share"))
 
@@ -336,9 +336,9 @@ def open_device_share(data: bytes, *, sitting: str, device: str, box: BoxKey, ti
         DEVICE_SHARE, _DeviceShare, data, ticket_key, signer="the store's ticket key", limit=_MAX_BYTES
     )
     if share.sitting != sitting:
-        raise NotForUsError("release share", "sitting", expected=sitting, found=share.sitting)
+        raise NotForUsError(what="release share", field="sitting", expected=sitting, found=share.sitting)
     if share.device != device:
-        raise NotForUsError("release share", "device", expected=device, found=share.device)
+        raise NotForUsError(what="release share", field="device", expected=device, found=share.device)
     sealed = _unbase64(share.sealed, "release share")
     context = {"device": device, "sitting": sitting}
     return _share(hpke_open(box, sealed, DEVICE_SHARE, context, what="release share"))

@@ -99,15 +99,17 @@ def verify_request(
     signature = _header(headers, SIGNATURE_HEADER, _SIGNATURE)
     if abs(int(time) - now_utc_ms) > WINDOW_MS:
         fault = f"its time differs by more than {WINDOW_MS // 1000} s from the store's"
-        raise RequestRefusedError("clock", fault, "Ask GET /v1/time and use the difference")
+        raise RequestRefusedError(code="clock", fault=fault, remedy="Ask GET /v1/time and use the difference")
     message = _message(device, method, path, body, time, nonce)
     try:
         device_public.verify(_PURPOSE, message, bytes.fromhex(signature), what="request", signer=f"device {device}")
     except WrongSignatureError as error:
         fault = f"its signature is not that of device '{device}'"
-        raise RequestRefusedError("signature", fault, "Enrol the PC again if its keys were lost") from error
+        raise RequestRefusedError(
+            code="signature", fault=fault, remedy="Enrol the PC again if its keys were lost"
+        ) from error
     if not seen_nonces.add(device, nonce, now_utc_ms):
-        raise RequestRefusedError("replayed", "it was sent before", "Sign each request anew")
+        raise RequestRefusedError(code="replayed", fault="it was sent before", remedy="Sign each request anew")
     return device
 
 
@@ -126,5 +128,7 @@ def _message(device: str, method: str, path: str, body: bytes, time: str, nonce:
 def _header(headers: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:
     value = headers.get(name) or headers.get(name.lower()) or ""
     if form.fullmatch(value) is None:
-        raise RequestRefusedError("unsigned", f"the header {name} is missing or malformed", "Sign the request")
+        raise RequestRefusedError(
+            code="unsigned", fault=f"the header {name} is missing or malformed", remedy="Sign the request"
+        )
     return value

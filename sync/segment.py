@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Annotated, Final, Literal
 
 from cryptography.exceptions import InvalidTag
@@ -32,6 +32,7 @@ STREAMS: Final[tuple[StreamName, ...]] = ("answers", "keys", "form")
 
 KEY_TIMINGS: Final = 200
 FORM_ENTRY: Final = 201
+MAX_TYPE: Final = 255
 """Record types outside the engine's event codes (1…127): a batch of key timings, an entry of the form."""
 
 NO_HASH: Final = "0" * 64
@@ -75,7 +76,9 @@ def results_recipients(custodians: Sequence[BoxPublic], needed: int) -> tuple[Re
         SyncUsageError: ``needed`` is not 1…number of custodians.
     """
     if not 1 <= needed <= len(custodians):
-        raise SyncUsageError(f"{needed} of {len(custodians)} custodians cannot be asked for", "Choose 1 to all of them")
+        raise SyncUsageError(
+            what=f"{needed} of {len(custodians)} custodians cannot be asked for", remedy="Choose 1 to all of them"
+        )
     return tuple(
         Recipient("results:" + "+".join(str(index) for index in chosen), tuple(custodians[index] for index in chosen))
         for chosen in combinations(range(len(custodians)), needed)
@@ -102,7 +105,7 @@ def recovery_opener(private: BoxKey) -> Opener:
 
 
 class Link(Message):
-    """What a segment follows: of ``segment`` only the first ``count`` records count, and ``head`` is the chain there."""
+    """What a segment follows: only the first ``count`` records of ``segment`` count; ``head`` is the chain there."""
 
     segment: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     count: Count
@@ -150,7 +153,7 @@ SealedKeys = dict[StreamName, Annotated[tuple[SealedKey, ...], Field(min_length=
 
 
 class Preamble(Message):
-    """A header and the sealed keys it commits to. Erasing a stream takes its keys out and leaves the header as it is."""
+    """A header and the sealed keys it commits to. Erasing a stream takes its keys out and leaves the header alone."""
 
     header: SegmentHeader
     keys: SealedKeys
@@ -194,7 +197,7 @@ class Binding:
     release: str
 
 
-StreamKeys = Mapping[str, bytes]
+StreamKeys = Mapping[StreamName, bytes]
 """Stream name → 32-byte key."""
 
 
@@ -222,7 +225,7 @@ def new_segment(
 ) -> NewSegment:
     """A fresh segment: random id, a random key for each stream, each sealed to every recipient."""
     segment = secrets.token_hex(16)
-    keys = {name: random_key() for name in streams}
+    keys: dict[StreamName, bytes] = {name: random_key() for name in streams}
     sealed: SealedKeys = {
         name: tuple(
             SealedKey(recipient=recipient.name, sealed=_seal(key, recipient, binding, segment, name).hex())
@@ -254,14 +257,14 @@ def open_stream_keys(preamble: Preamble, opener: Opener) -> StreamKeys:
     """
     header = preamble.header
     binding = Binding(header.sitting, header.attempt, header.device, header.release)
-    keys: dict[str, bytes] = {}
+    keys: dict[StreamName, bytes] = {}
     for name, entries in preamble.keys.items():
         for entry in entries:
             if entry.recipient == opener.name:
                 context = _key_context(binding, header.segment, name, opener.name)
                 keys[name] = _open_nested(bytes.fromhex(entry.sealed), opener, context)
     if not keys:
-        raise CannotOpenError("journal segment", f"recipient '{opener.name}'")
+        raise CannotOpenError(what="journal segment", context=f"recipient '{opener.name}'")
     return keys
 
 
@@ -279,7 +282,7 @@ def decode_preamble(block: bytes) -> Preamble:
         DamagedError: wrong magic, length, CRC, form or field, or keys that the header does not commit to.
     """
     if _block_length(block, 0) != len(block):
-        raise DamagedError("journal segment", "its header block is cut or changed")
+        raise DamagedError(what="journal segment", fault="its header block is cut or changed")
     return parse_preamble(block[12:-4])
 
 
@@ -309,21 +312,23 @@ class RecordSealer:
 
     def __init__(self, segment: NewSegment) -> None:
         self._hash = segment.preamble.hash
-        self._names = tuple(stream.name for stream in segment.header.streams)
+        self._names: tuple[StreamName, ...] = tuple(stream.name for stream in segment.header.streams)
         self._aeads = tuple(AESGCM(segment.keys[name]) for name in self._names)
         self.count = 0
         self.head = self._hash
 
-    def seal(self, stream: str, kind: int, payload: bytes) -> Record:
+    def seal(self, stream: StreamName, kind: int, payload: bytes) -> Record:
         """The next record; the chain and the counter move on.
 
         Raises:
             SyncUsageError: no such stream, a type outside 1…255, or more than `MAX_PAYLOAD_BYTES`.
         """
-        if stream not in self._names or not 1 <= kind <= 255:
-            raise SyncUsageError(f"stream '{stream}', type {kind} cannot be recorded", "Use a stream of this segment")
+        if stream not in self._names or not 1 <= kind <= MAX_TYPE:
+            raise SyncUsageError(
+                what=f"stream '{stream}', type {kind} cannot be recorded", remedy="Use a stream of this segment"
+            )
         if len(payload) > MAX_PAYLOAD_BYTES:
-            raise SyncUsageError(f"a record of {len(payload)} bytes is too long", "Divide it")
+            raise SyncUsageError(what=f"a record of {len(payload)} bytes is too long", remedy="Divide it")
         index = self._names.index(stream)
         nonce = record_nonce(self.count)
         associated = record_associated(self._hash, self.count, kind, index)
@@ -367,7 +372,7 @@ class RecordOpener:
 
     def __init__(self, header: SegmentHeader, keys: StreamKeys) -> None:
         self._hash = header_hash(header)
-        self.names = tuple(stream.name for stream in header.streams)
+        self.names: tuple[StreamName, ...] = tuple(stream.name for stream in header.streams)
         self._aeads = {name: AESGCM(key) for name, key in keys.items()}
 
     def stream_name(self, record: Record) -> StreamName:
@@ -393,7 +398,7 @@ class RecordOpener:
         try:
             return _unpadded(aead.decrypt(record_nonce(record.counter), record.ciphertext, associated))
         except (InvalidTag, ValueError) as error:
-            raise CannotOpenError("journal record", f"counter {record.counter}") from error
+            raise CannotOpenError(what="journal record", context=f"counter {record.counter}") from error
 
 
 # --- reading a file ---------------------------------------------------------------------------------------------------
@@ -442,7 +447,7 @@ class SegmentScan:
     def missing(self) -> tuple[tuple[int, int], ...]:
         """Counters that should be there and are not, as (first, last)."""
         found = (-1, *(record.counter for record in self.records))
-        return tuple((a + 1, b - 1) for a, b in zip(found, found[1:], strict=False) if b - a > 1)
+        return tuple((a + 1, b - 1) for a, b in pairwise(found) if b - a > 1)
 
 
 def scan_segment(data: bytes) -> SegmentScan:
@@ -504,7 +509,9 @@ def _find_header(data: bytes) -> tuple[bytes, int]:
         if length is not None:
             return data[place : place + length], place + length
         place = data.find(SEGMENT_MAGIC, place + 1, 2 * MAX_HEADER_BYTES)
-    raise DamagedError("journal segment", "neither copy of its header can be read", "Keep the file for examination")
+    raise DamagedError(
+        what="journal segment", fault="neither copy of its header can be read", remedy="Keep the file for examination"
+    )
 
 
 def _block_length(data: bytes, offset: int) -> int | None:

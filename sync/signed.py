@@ -59,7 +59,7 @@ def open_message(
     plain = parse_canonical(data, kind, limit=limit)
     signed = parse_model(_Signed, plain, kind)
     if signed.kind != kind:
-        raise DamagedError(kind, "it is a signed message of another kind")
+        raise DamagedError(what=kind, fault="it is a signed message of another kind")
     body = canonical_bytes(signed.body)
     public.verify(f"signed/{kind}", body, bytes.fromhex(signed.signature), what=kind, signer=signer)
     return parse_model(model, signed.body, kind)

@@ -1,6 +1,6 @@
 """Roster ticket: everything a PC needs to let its sitting's candidates log in, also without a network.
 
-Signed by the store's ticket key, then sealed to one device; whoever copies it reads nothing and cannot use it elsewhere.
+Signed by the store's ticket key, then sealed to one device: a copy tells nothing and is of no use elsewhere.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def open_ticket(
     now_utc_ms: int,
     seen_version: int = 0,
 ) -> Ticket:
-    """A genuine, current ticket for this device and sitting. Order: size, seal, signature, fields, names, time, version.
+    """A genuine, current ticket for this device and sitting.
+
+    Order of checks: size, seal, signature, fields, names, time, version.
 
     Args:
         data: the sealed bytes.
@@ -135,17 +137,17 @@ def open_ticket(
     ticket = open_message(TICKET, Ticket, signed, ticket_key, signer="the store's ticket key")
     _check_names(ticket, sitting, device)
     if now_utc_ms > ticket.expires_utc_ms:
-        raise ExpiredError(TICKET, sitting, valid_to_utc_ms=ticket.expires_utc_ms, now_utc_ms=now_utc_ms)
+        raise ExpiredError(what=TICKET, name=sitting, valid_to_utc_ms=ticket.expires_utc_ms, now_utc_ms=now_utc_ms)
     if ticket.version < seen_version:
-        raise RollbackError(TICKET, sitting, version=ticket.version, seen=seen_version)
+        raise RollbackError(what=TICKET, name=sitting, version=ticket.version, seen=seen_version)
     return ticket
 
 
 def _check_names(ticket: Ticket, sitting: str, device: str) -> None:
     if ticket.sitting != sitting:
-        raise NotForUsError(TICKET, "sitting", expected=sitting, found=ticket.sitting)
+        raise NotForUsError(what=TICKET, field="sitting", expected=sitting, found=ticket.sitting)
     if ticket.device != device:
-        raise NotForUsError(TICKET, "device", expected=device, found=ticket.device)
+        raise NotForUsError(what=TICKET, field="device", expected=device, found=ticket.device)
 
 
 def _context(sitting: str, device: str) -> dict[str, str]:

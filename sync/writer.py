@@ -1,9 +1,9 @@
 """JournalWriter: how a kiosk writes an attempt's journal while a candidate works.
 
-`append` hands a record to the operating system at once (a killed program loses nothing); `commit` returns when all of it
-survives a power cut; `commit_soon` lets a thread do that within 25 ms, many records for one sync. When a write or sync
-fails once, the file is never trusted again: a new segment is begun, what was not yet durable is written again, and the
-caller is told.
+`append` hands a record to the operating system at once (a killed program loses nothing); `commit` returns when all of
+it survives a power cut; `commit_soon` lets a thread do that within 25 ms, many records for one sync. When a write or
+sync fails once, the file is never trusted again: a new segment is begun, what was not yet durable is written again, and
+the caller is told.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import errno
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ from sync.entries import EVENT_STREAM, encode_event, event_code
 from sync.errors import DiskSpaceError, JournalFailedError, SyncUsageError
 from sync.files import DiskFiles, Files
 from sync.journal import SEGMENT_BYTES, Journal, Recovered, next_segment, recover
-from sync.segment import Binding, Link, Recipient, new_segment
+from sync.segment import Binding, Link, Recipient, StreamName, new_segment
 
 FREE_NEEDED: Final = 2**30
 RESERVE_BYTES: Final = 16 * 2**20
@@ -50,8 +50,22 @@ class JournalTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """The file system and how much room is asked of it, in bytes.
+
+    ``free_needed``: less free space refuses a new attempt. ``reserve_bytes``: size of the file that is given up when
+    the disk is full. ``segment_bytes``: reserved for each segment.
+    """
+
+    files: Files = field(default_factory=DiskFiles)
+    free_needed: int = FREE_NEEDED
+    reserve_bytes: int = RESERVE_BYTES
+    segment_bytes: int = SEGMENT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
 class _Pending:
-    stream: str
+    stream: StreamName
     kind: int
     payload: bytes
 
@@ -71,16 +85,16 @@ class JournalWriter:
         *,
         after: Recovered,
         now_utc_ms: Callable[[], int],
-        files: Files | None = None,
         on_durable: Callable[[Position], None] | None = None,
         on_trouble: Callable[[JournalTrouble], None] | None = None,
-        segment_bytes: int = SEGMENT_BYTES,
+        disk: Disk | None = None,
     ) -> None:
+        disk = Disk() if disk is None else disk
         self._folder = folder
         self._binding = binding
         self._recipients = tuple(recipients)
         self._now_utc_ms = now_utc_ms
-        self._files = DiskFiles() if files is None else files
+        self._files = disk.files
         self._on_durable = on_durable
         self._on_trouble = on_trouble
         self._lock = threading.RLock()
@@ -92,7 +106,7 @@ class JournalWriter:
         self._pending: list[_Pending] = []
         self._failed: JournalFailedError | None = None
         first = next_segment(binding, self._recipients, after, begun_utc_ms=now_utc_ms())
-        self._journal = Journal.create(folder, first, files=self._files, size=segment_bytes)
+        self._journal = Journal.create(folder, first, files=self._files, size=disk.segment_bytes)
         self._durable = Position(first.header.ordinal, -1)
         self._durable_head = self._journal.head
 
@@ -104,12 +118,9 @@ class JournalWriter:
         recipients: Sequence[Recipient],
         *,
         now_utc_ms: Callable[[], int],
-        files: Files | None = None,
         on_durable: Callable[[Position], None] | None = None,
         on_trouble: Callable[[JournalTrouble], None] | None = None,
-        free_needed: int = FREE_NEEDED,
-        reserve_bytes: int = RESERVE_BYTES,
-        segment_bytes: int = SEGMENT_BYTES,
+        disk: Disk | None = None,
         after: Recovered | None = None,
     ) -> JournalWriter:
         """Begin, or go on after a restart or hand-over, in a new segment that follows what is in the folder.
@@ -119,34 +130,30 @@ class JournalWriter:
             binding: sitting, attempt, device, release.
             recipients: results recipients (from the release's manifest) and the sitting's recovery recipient.
             now_utc_ms: the wall clock, for segment headers only.
-            files: the file system.
             on_durable: called with the new `durable_position`.
             on_trouble: called when the disk failed.
-            free_needed: refuse with less free space than this, in bytes.
-            reserve_bytes: size of the file that is given up when the disk is full.
-            segment_bytes: reserved for the segment.
+            disk: file system and room; the real one with 1 GiB free when not given.
             after: what was recovered, also from another PC's envelopes; read from the folder when not given.
 
         Raises:
-            DiskSpaceError: less than ``free_needed`` is free and the attempt has not begun here yet.
+            DiskSpaceError: too little is free and the attempt has not begun yet.
             OSError: the disk refused the very first write.
         """
-        disk = DiskFiles() if files is None else files
-        found = recover(folder, binding.attempt, files=disk) if after is None else after
-        free = disk.free_bytes(folder)
-        if free < free_needed and found.next_ordinal == 0:
-            raise DiskSpaceError(str(folder), free_bytes=free, needed_bytes=free_needed)
-        _keep_reserve(folder, reserve_bytes, disk)
+        disk = Disk() if disk is None else disk
+        found = recover(folder, binding.attempt, files=disk.files) if after is None else after
+        free = disk.files.free_bytes(folder)
+        if free < disk.free_needed and found.next_ordinal == 0:
+            raise DiskSpaceError(str(folder), free_bytes=free, needed_bytes=disk.free_needed)
+        _keep_reserve(folder, disk.reserve_bytes, disk.files)
         return cls(
             folder,
             binding,
             recipients,
             after=found,
             now_utc_ms=now_utc_ms,
-            files=disk,
             on_durable=on_durable,
             on_trouble=on_trouble,
-            segment_bytes=segment_bytes,
+            disk=disk,
         )
 
     @property
@@ -180,7 +187,7 @@ class JournalWriter:
         """
         return self.append_payload(EVENT_STREAM, event_code(event), encode_event(event, utc_ms=utc_ms))
 
-    def append_payload(self, stream: str, kind: int, payload: bytes) -> Position:
+    def append_payload(self, stream: StreamName, kind: int, payload: bytes) -> Position:
         """Write a record of any stream (`sync.segment.STREAMS`); see `append`."""
         trouble: JournalTrouble | None = None
         durable: Position | None = None
@@ -232,7 +239,7 @@ class JournalWriter:
         due = time.monotonic() + within_ms / 1000
         with self._wake:
             if self._closing:
-                raise SyncUsageError("the journal writer is closed", "Begin a new one")
+                raise SyncUsageError(what="the journal writer is closed", remedy="Begin a new one")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
                 self._thread.start()
