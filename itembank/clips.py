@@ -29,7 +29,7 @@ SPEECH_RATE_HZ = 22_050
 LOUDNESS_LUFS = -23.0
 """EBU R 128, programme loudness."""
 PEAK_LIMIT = 0.98
-RECIPE = 1
+RECIPE = 2
 """Raised when the way of making clips changes, so that all are made anew."""
 SOUND_CHECK_CLIP = "clips/sound-check.ogg"
 
@@ -133,7 +133,7 @@ def _spoken(script: ClipScript, voices: Mapping[str, VoiceModel]) -> NDArray[np.
     for line in script.lines:
         pieces.append(_speak(script.name, line.text, voices[line.voice]))
         pieces.append(np.zeros(line.pause_ms * SPEECH_RATE_HZ // 1000))
-    return np.concatenate(pieces)
+    return np.concatenate(pieces[:-1])
 
 
 def _speak(name: str, text: str, voice: VoiceModel) -> NDArray[np.float64]:

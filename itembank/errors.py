@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class ItemBankError(Exception):
     """Anything that the item bank refuses."""
@@ -46,3 +48,10 @@ class PackageError(ItemBankError):
 
     def __init__(self, where: str, fault: str, remedy: str) -> None:
         super().__init__(f"{where}: {fault}. {remedy}.")
+
+
+class KeyFolderError(ItemBankError):
+    """A key of the authority is missing, damaged or would be overwritten."""
+
+    def __init__(self, path: Path, fault: str, remedy: str) -> None:
+        super().__init__(f"Key file {path}: {fault}. {remedy}.")

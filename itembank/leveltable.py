@@ -1,5 +1,7 @@
 """The official level rule of a panel, made from its cut scores: for each route and number correct the level of the EAP of the sum score.
 
+Where a final module measures only so far, its highest level is held to what the panel file says.
+
 The posterior of ability given the route and the number correct over it (Lord–Wingersky over the modules, each held within the interval that
 led on) has a mean; the level is where that mean stands among the cuts. Numbers correct that a route excludes get the level of the nearest one
 that it allows, so that rows are complete and monotone.
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from engine.ability import Normal, route_score_table
@@ -18,8 +20,8 @@ from itembank.forms import route_modules
 from itembank.schema import LevelRowModel
 
 
-def level_table(panel: Panel, scale: AbilityScale) -> tuple[LevelRowModel, ...]:
-    """The level table of a calibrated panel, one row a route.
+def level_table(panel: Panel, scale: AbilityScale, highest: Mapping[str, str]) -> tuple[LevelRowModel, ...]:
+    """The level table of a calibrated panel, one row a route; ``highest`` level by final module.
 
     Raises:
         KeyError: a scored item has no parameters.
@@ -29,7 +31,8 @@ def level_table(panel: Panel, scale: AbilityScale) -> tuple[LevelRowModel, ...]:
     for route in routes(panel):
         thetas = [row.theta for row in route_score_table(route_modules(panel, route), prior)]
         places = _filled([None if math.isnan(theta) else bisect_right(scale.cuts, theta) for theta in thetas])
-        rows.append(LevelRowModel(route=route, levels=tuple(panel.levels[place] for place in places)))
+        most = panel.levels.index(highest.get(route[-1], panel.levels[-1]))
+        rows.append(LevelRowModel(route=route, levels=tuple(panel.levels[min(place, most)] for place in places)))
     return tuple(rows)
 
 

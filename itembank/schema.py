@@ -76,7 +76,7 @@ class GapModel(FileModel):
 
 
 class LineModel(FileModel):
-    """One line of a script to be spoken: voice, text, and silence after it."""
+    """One line of a script to be spoken: voice, text, and silence before the next line."""
 
     voice: str
     text: Sentence
@@ -232,12 +232,16 @@ class LevelRowModel(FileModel):
 
 
 class CutsModel(FileModel):
-    """Cut scores on theta, one between each two neighbouring levels, and the normal prior: the level table is made from them."""
+    """What the level table is made from: cut scores on theta, one between each two neighbouring levels, and the normal prior.
+
+    ``highest``: the highest level that a final module can give, where it measures no further.
+    """
 
     theta: tuple[float, ...]
     prior_mean: float
     prior_sd: float = Field(gt=0.0)
     source: Literal["simulated", "standard setting"]
+    highest: dict[Id, str] = Field(default_factory=dict)
 
 
 class PanelFile(FileModel):
