@@ -74,7 +74,8 @@ class Machine:
             shutil.copy(ROOT / name, self.project / name)
         for tool in TOOLS:
             (self.bin / tool).symlink_to(_path_of(tool))
-        for name, text in (("dpkg-query", DPKG_QUERY), ("apt-cache", APT_CACHE), ("apt-get", APT_GET)):
+        programs = {"dpkg-query": DPKG_QUERY, "apt-cache": APT_CACHE, "apt-get": APT_GET, "id": "#!/bin/sh\necho 0\n"}
+        for name, text in programs.items():
             self.program(self.bin / name, text)
         self.knows(entry.rstrip("?") for entry in entries())
         self.has()
@@ -95,13 +96,10 @@ class Machine:
         (self.state / "installed").write_text("".join(f"{name}\n" for name in packages))
 
     def stamp(self) -> None:
-        """As if the Python environment had been made from the files that are there."""
-        for stamp, sources in {
-            ".venv/made-from": ("uv.lock", "pyproject.toml"),
-            ".tools/uv/made-from": ("deploy/uv.txt",),
-        }.items():
-            content = b"".join((self.project / source).read_bytes() for source in sources)
-            (self.project / stamp).write_text(hashlib.sha256(content).hexdigest()[:16] + "\n")
+        """As if uv and the Python environment had been made from the files that are there."""
+        lock, uv = _fingerprint(self.project, "uv.lock", "pyproject.toml"), _fingerprint(self.project, "deploy/uv.txt")
+        (self.project / ".venv/made-from").write_text(f"{lock} {self.project}\n")
+        (self.project / ".tools/uv/made-from").write_text(f"{uv}\n")
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": str(self.bin), "HOME": str(self.state), "STATE": str(self.state), **settings}
@@ -126,8 +124,11 @@ class Machine:
         return [{word for word in words[words.index("install") + 1 :] if word[0] != "-"} for words in calls]
 
     def becomes_user_without_rights(self) -> None:
-        (self.bin / "id").unlink()
         self.program(self.bin / "id", "#!/bin/sh\necho 1000\n")
+
+
+def _fingerprint(folder: Path, *names: str) -> str:
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()[:16]
 
 
 def _path_of(tool: str) -> str:
@@ -251,6 +252,23 @@ def test_a_changed_lock_file_is_installed_once_with_the_system_python(machine: M
     assert machine.run("rules").returncode == 0
     (call,) = machine.calls("uv")
     assert call.startswith("sync --frozen --all-extras --python /usr/")
+
+
+def test_an_environment_that_was_moved_is_made_anew(machine: Machine) -> None:
+    """Its programs name the place they were made in."""
+    machine.has(*entries("base"))
+    moved = machine.project.with_name("moved")
+    machine.project.rename(moved)
+    machine.project = moved
+    machine.run("rules")
+    assert len(machine.calls("uv")) == 1
+    assert not (moved / ".venv/bin/python").exists()  # until uv, which only writes down here, has made it
+
+
+def test_what_is_ready_runs_for_a_user_who_may_not_write(machine: Machine) -> None:
+    machine.has(*entries("base"))
+    assert machine.run("rules").returncode == 0
+    assert not (machine.project / ".cache").exists()
 
 
 def test_an_unknown_command_is_told_and_nothing_is_installed(machine: Machine) -> None:
