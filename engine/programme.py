@@ -124,6 +124,11 @@ class Programme:
     complaint_days: int
     aid_policy: AidPolicy
 
+    @property
+    def locks_down(self) -> bool:
+        """Whether the PC is locked down while a part runs: not where all aids are allowed."""
+        return self.aid_policy is not AidPolicy.ALL
+
     def part(self, part: str) -> PartRules:
         """The rules of a part.
 
