@@ -229,7 +229,7 @@ class NoPanelError(AssemblyError):
 
     def __init__(self, narrowest: Sequence[str]) -> None:
         listed = "; ".join(narrowest)
-        super().__init__(f"No panel keeps all demands: {listed}. Loosen these, or add such items to the pool.")
+        super().__init__(f"No panel keeps all demands. Loosen one of these, or add such items to the pool: {listed}.")
 
 
 class NoTimeError(AssemblyError):
@@ -283,4 +283,138 @@ class UnreachableLevelError(DataError):
         super().__init__(
             f"No answer pattern earns {', '.join(levels)}: reported thetas go from {span[0]:.2f} to {span[1]:.2f}, "
             f"cut scores are {given}. Add easier or harder items, or lengthen the outer modules."
+        )
+
+
+def named(names: Sequence[str]) -> str:
+    """Some names for a sentence: at most twelve, then how many more."""
+    shown = ", ".join(names[:SHOWN_NAMES])
+    return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
+
+
+class NoVarianceError(DataError):
+    """Items that everyone answered alike, or nobody answered."""
+
+    def __init__(self, items: Sequence[str]) -> None:
+        super().__init__(
+            f"Items without variance: everyone who answered got the same score on {named(items)}, so nothing can be "
+            "estimated. Leave them out (--ignore) or fix their parameters (--anchors)."
+        )
+
+
+class TooFewResponsesError(DataError):
+    """Items with hardly any response."""
+
+    def __init__(self, items: Sequence[str], fewest: int) -> None:
+        super().__init__(
+            f"Fewer than {fewest} responses to {named(items)}. Collect more, leave the items out (--ignore) or fix "
+            "their parameters (--anchors)."
+        )
+
+
+class DisconnectedError(DataError):
+    """Parts of a design that nobody and no anchor joins."""
+
+    def __init__(self, parts: Sequence[Sequence[str]]) -> None:
+        listed = "; ".join(f"part {k}: {named(part)}" for k, part in enumerate(parts[:4], start=1))
+        super().__init__(
+            f"The design falls into {len(parts)} parts without a common item or person, so their scales cannot be "
+            f"compared ({listed}). Add common items, fix anchors in each part, or calibrate the parts one by one."
+        )
+
+
+class ModelFitsNotError(DataError):
+    """A model for two categories on an item with more."""
+
+    def __init__(self, item: str, model: str, categories: int) -> None:
+        super().__init__(
+            f"Item '{item}' has {categories} categories, but model {model} is for two. "
+            "Choose gpcm, pcm, graded or nominal for it."
+        )
+
+
+class TooManyCategoriesError(DataError):
+    """A column that looks like no item."""
+
+    def __init__(self, item: str, categories: int, most: int) -> None:
+        super().__init__(
+            f"Column '{item}' has {categories} different codes, more than {most}; it looks like no item. "
+            "Leave it out (--ignore), or name it as weights, groups or background variable."
+        )
+
+
+class AnchorMismatchError(DataError):
+    """An anchor whose categories are not those of the responses."""
+
+    def __init__(self, item: str, in_anchor: int, in_data: int) -> None:
+        super().__init__(
+            f"Anchor '{item}' has highest score {in_anchor}, but the responses go up to {in_data}. "
+            "Correct the scoring or the anchor file."
+        )
+
+
+class NoAnchorsError(DataError):
+    """Anchors of which none is in the data."""
+
+    def __init__(self) -> None:
+        super().__init__("No item of the anchor file is among the responses. Check the item ids in both files.")
+
+
+class MissingModelError(CallError):
+    """An item for which no model was named."""
+
+    def __init__(self, item: str) -> None:
+        super().__init__(f"No model is named for item '{item}'. Name one for each item, or one model for all.")
+
+
+class EstimationError(PsychometricsError):
+    """The likelihood has no proper maximum, or it was not reached."""
+
+
+class NoMaximumError(EstimationError):
+    """A climb that stopped before the top."""
+
+    def __init__(self, norm: float, sweeps: int, items: Sequence[str]) -> None:
+        where = f" The steepest parameters belong to {named(items)}." if items else ""
+        super().__init__(
+            f"The maximum was not reached after {sweeps} sweeps: the gradient still has length {norm:.3g}.{where} "
+            "Look at those items' category counts, simplify their model, or give a prior."
+        )
+
+
+class SingularInformationError(EstimationError):
+    """Parameters that the data cannot tell apart."""
+
+    def __init__(self, items: Sequence[str]) -> None:
+        super().__init__(
+            f"The observed information is not positive definite, so there are no standard errors; parameters of "
+            f"{named(items)} cannot be told apart. Simplify the model or give a prior."
+        )
+
+
+class BlockMissingError(DataError):
+    """Whole blocks missing and no design, for conditional likelihood."""
+
+    def __init__(self, n_patterns: int) -> None:
+        super().__init__(
+            f"Whole blocks of items are missing in {n_patterns} different patterns and no design is given. If answers "
+            "decided who got which block, conditional likelihood that ignores it is biased. Give --design (with the "
+            "routing table, or item,module rows alone if the booklets were handed out without looking at answers)."
+        )
+
+
+class RouteMismatchError(DesignError):
+    """A person whose responses fit no route of the design."""
+
+    def __init__(self, source: str, row: int, why: str) -> None:
+        super().__init__(f"{source}, person number {row}: {why}. Correct the design or leave the person out.")
+
+
+class ConditionalModelError(CallError):
+    """A model without sufficient sum score."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"Conditional likelihood needs the sum score to be sufficient, which it is not for model {model}. "
+            "Choose rasch or pcm, or leave out --cml."
         )
