@@ -418,3 +418,20 @@ class ConditionalModelError(CallError):
             f"Conditional likelihood needs the sum score to be sufficient, which it is not for model {model}. "
             "Choose rasch or pcm, or leave out --cml."
         )
+
+
+class CutErrorsError(CallError):
+    """Standard errors that do not belong to the cut scores."""
+
+    def __init__(self, errors: int, cuts: int) -> None:
+        super().__init__(f"There are {errors} standard errors for {cuts} cut scores. Give one, not negative, for each.")
+
+
+class DisagreementError(DataError):
+    """Simulation and exact evaluation tell different things about one panel."""
+
+    def __init__(self, simulated: float, exact: float, error: float) -> None:
+        super().__init__(
+            f"Simulation places {simulated:.4f} rightly, exact evaluation {exact:.4f} (standard error {error:.4f}). "
+            "One of them does not run this panel; report it with the panel file."
+        )

@@ -1,0 +1,189 @@
+"""Looking for the panel that places candidates best: assemble, route, set levels, evaluate exactly; then confirm.
+
+The integer programme knows information, not levels. So several panels are assembled, each with its targets moved a
+little, and every one is judged by what counts: the share of candidates that its official table places rightly. The
+winner is run once by simulation, whose figures must lie within chance of the exact ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.ids import ModuleId
+from engine.panel import RoutingRule
+from psychometrics.assembly import AssembledPanel, ModuleDemands, PanelDemands, PoolItem, assemble
+from psychometrics.curves import curves_of
+from psychometrics.data import IntArray
+from psychometrics.errors import DisagreementError, NoPanelError, NoTimeError, UnreachableLevelError
+from psychometrics.exact import PanelModel, RouteTree, normal_weights
+from psychometrics.levels import LevelTable, level_table, population_grid
+from psychometrics.simulation import simulate
+from psychometrics.thresholds import RoutingProblem, Rules, by_information, by_population
+
+TARGET_SHIFT = 0.2  # logits: standard deviation of the moves tried around the given targets
+CONFIRM_SIMULEES = 20_000
+CHANCE_LIMIT = 4.5  # standard errors between simulation and exact evaluation; chance passes it once in 150 000
+
+
+@dataclass(frozen=True, slots=True)
+class LevelDemands:
+    """How a panel is judged: level names, cut scores on theta, and the population of candidates."""
+
+    levels: tuple[str, ...]
+    cuts: tuple[float, ...]
+    prior_mean: float = 0.0
+    prior_sd: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPanel:
+    """A panel with its routing, its level table and the exact share of candidates that it places rightly."""
+
+    panel: AssembledPanel
+    rules: Rules
+    model: PanelModel
+    table: LevelTable
+    largest_deviation: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of candidates placed rightly."""
+        return self.table.classification.accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Accuracy by exact evaluation and by simulation, with the simulation's standard error."""
+
+    exact: float
+    simulated: float
+    standard_error: float
+
+
+def search(
+    pool: Sequence[PoolItem],
+    demands: PanelDemands,
+    levels: LevelDemands,
+    *,
+    tries: int,
+    seed: int,
+    shares: Mapping[str, Sequence[float]] | None = None,
+) -> tuple[tuple[JudgedPanel, ...], Confirmation]:
+    """The set of panels that places candidates best among several assemblies.
+
+    Args:
+        pool, demands: for `assemble`.
+        levels: how to judge.
+        tries: how many assemblies; the first has the targets as given.
+        seed: of the moves and of the confirming simulation.
+        shares: route by defined population with these shares; by maximum information when not given.
+
+    Returns:
+        The panels of the best assembly, and the confirmation of its weakest panel.
+
+    Raises:
+        NoPanelError, NoTimeError: from the first assembly, whose demands are as given.
+        UnreachableLevelError: no assembly gave panels on which every level can be reached.
+        DisagreementError: the simulation contradicts the exact evaluation.
+    """
+    rng = np.random.default_rng(seed)
+    best: tuple[JudgedPanel, ...] = ()
+    refused: UnreachableLevelError | None = None
+    for attempt in range(tries):
+        moved = demands if attempt == 0 else _moved(demands, rng)
+        try:
+            assembly = assemble(pool, moved)
+            judged = tuple(judge(panel, moved, levels, assembly.largest_deviation, shares) for panel in assembly.panels)
+        except UnreachableLevelError as error:
+            refused = error
+            continue
+        except (NoPanelError, NoTimeError):
+            if attempt == 0:
+                raise
+            continue
+        if not best or _weakest(judged).accuracy > _weakest(best).accuracy:
+            best = judged
+    if not best and refused is not None:
+        raise refused
+    return best, confirm(_weakest(best), seed=seed)
+
+
+def judge(
+    panel: AssembledPanel,
+    demands: PanelDemands,
+    levels: LevelDemands,
+    largest_deviation: float,
+    shares: Mapping[str, Sequence[float]] | None = None,
+) -> JudgedPanel:
+    """Routing intervals, official table and exact classification of an assembled panel."""
+    theta = population_grid(levels.prior_mean, levels.prior_sd)
+    weights = normal_weights(theta, mean=levels.prior_mean, sd=levels.prior_sd)
+    curves = curves_of([item.parameters for item in panel.items()])
+    members = _members(panel)
+    problem = RoutingProblem(demands.first, demands.graph, curves, members, theta, weights)
+    rules = by_information(problem) if shares is None else by_population(problem, shares)
+    model = PanelModel(tree_of(demands.first, members, rules), curves, members)
+    table = level_table(model, levels.levels, levels.cuts, prior_mean=levels.prior_mean, prior_sd=levels.prior_sd)
+    return JudgedPanel(panel, rules, model, table, largest_deviation)
+
+
+def tree_of(
+    first: str, members: Mapping[str, IntArray], rules: Mapping[ModuleId, tuple[RoutingRule, ...]]
+) -> RouteTree:
+    """Routes that the rules make, routing by the module just left."""
+    branches: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def onward(route: tuple[str, ...]) -> None:
+        leads = rules.get(ModuleId(route[-1]))
+        if leads is None:
+            return
+        branches[route] = tuple(rule.target for rule in leads for _ in range(rule.low, rule.high + 1))
+        for rule in leads:
+            onward((*route, rule.target))
+
+    onward((first,))
+    return RouteTree(first, {module: len(index) for module, index in members.items()}, branches)
+
+
+def confirm(judged: JudgedPanel, *, seed: int, simulees: int = CONFIRM_SIMULEES) -> Confirmation:
+    """Run the panel by simulation and hold the share placed rightly against the exact one.
+
+    Raises:
+        DisagreementError: they differ by more than chance allows.
+    """
+    mean, sd = judged.table.prior
+    theta = np.random.default_rng(seed).normal(mean, sd, simulees)
+    placed = simulate(judged.model, theta, seed=seed).levels(judged.table.numbers)
+    right = placed == np.searchsorted(judged.table.cuts, theta, side="right")
+    share = float(right.mean())
+    error = float(np.sqrt(judged.accuracy * (1.0 - judged.accuracy) / simulees))
+    if abs(share - judged.accuracy) > CHANCE_LIMIT * error:
+        raise DisagreementError(share, judged.accuracy, error)
+    return Confirmation(judged.accuracy, share, error)
+
+
+def _weakest(panels: Sequence[JudgedPanel]) -> JudgedPanel:
+    return min(panels, key=lambda judged: judged.accuracy)
+
+
+def _members(panel: AssembledPanel) -> dict[str, IntArray]:
+    members: dict[str, IntArray] = {}
+    start = 0
+    for module, items in panel.modules.items():
+        members[module] = np.arange(start, start + len(items))
+        start += len(items)
+    return members
+
+
+def _moved(demands: PanelDemands, rng: np.random.Generator) -> PanelDemands:
+    return replace(demands, modules=tuple(_shifted(module, rng) for module in demands.modules))
+
+
+def _shifted(module: ModuleDemands, rng: np.random.Generator) -> ModuleDemands:
+    shift = float(rng.normal(0.0, TARGET_SHIFT))
+    return replace(
+        module,
+        targets=tuple((theta + shift, information) for theta, information in module.targets),
+        best_at=tuple(theta + shift for theta in module.best_at),
+    )
