@@ -20,23 +20,8 @@ from proverom.cli import TABLE, read_commands
 
 ROOT = TABLE.parent.parent
 TOOLS = (
-    *(
-        "cat",
-        "cut",
-        "date",
-        "dirname",
-        "env",
-        "find",
-        "flock",
-        "grep",
-        "head",
-        "id",
-        "mkdir",
-        "printf",
-        "readlink",
-        "rm",
-    ),
-    *("sha256sum", "sh", "tail", "touch", "tr", "true"),
+    *("cat", "cut", "date", "dirname", "env", "find", "flock", "grep", "head", "mkdir", "printf", "readlink"),
+    *("rm", "sha256sum", "sh", "tail", "touch", "tr", "true"),
 )
 CARRIED = ("run", "pyproject.toml", "uv.lock", "proverom/commands.txt", "deploy/packages-debian.txt", "deploy/uv.txt")
 
@@ -85,6 +70,7 @@ class Machine:
 
     def program(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # never through a link into the system
         path.write_text(text)
         path.chmod(0o755)
 
