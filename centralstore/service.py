@@ -10,7 +10,7 @@ import asyncio
 import base64
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
@@ -19,7 +19,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from centralstore.errors import DamagedError, RequestError, StoreError, TooLargeError, TooSlowError
+from centralstore.errors import DamagedError, StoreError, TooLargeError, TooSlowError
 from centralstore.records import DeviceView
 from centralstore.store import Store
 from centralstore.store.delivery import MAX_ENVELOPE_BYTES
@@ -217,6 +217,12 @@ def _add_sitting_routes(app: FastAPI, store: Store, door: _Door) -> None:
     async def ticket(request: Request, sitting: Id) -> Response:
         caller = await door.caller(request)
         return _bytes(await _away(lambda: store.ticket(caller.device, sitting)))
+
+    @app.get("/v1/device/attempts")
+    async def attempts(request: Request, sitting: Id) -> Response:
+        caller = await door.caller(request)
+        await _away(lambda: store.require_device_sitting(caller.device, sitting))
+        return _canonical(list(await _away(lambda: store.attempts(caller.device, sitting))))
 
     @app.get("/v1/device/grant")
     async def grant(request: Request, sitting: Id, release: Id) -> Response:

@@ -52,6 +52,16 @@ class DeviceSitting(Message):
     ticket_version: Annotated[int, Field(ge=0, le=MAX_INT)] = 0
 
 
+class StoreAttempt(Message):
+    """An attempt of a sitting as the PCs told the store of it: whose, in what part, where, and how far."""
+
+    attempt: Id
+    candidate: Id
+    part: Id
+    device: Id
+    phase: Annotated[str, Field(max_length=32)]
+
+
 class _Time(Message):
     utc_ms: Annotated[int, Field(ge=0, le=MAX_INT)]
 
@@ -171,6 +181,11 @@ class StoreClient:
         return self._get(
             "fetch the orders", "/v1/orders", timeout=timeout, sitting=sitting, after=str(after), wait_ms=str(wait_ms)
         )
+
+    def attempts(self, sitting: str) -> tuple[StoreAttempt, ...]:
+        """The attempts of a sitting that any PC told of, the newest of each candidate and part last."""
+        found = self._get("list the attempts", "/v1/device/attempts", sitting=sitting)
+        return tuple(self._json(list[StoreAttempt], found))
 
     # --- what this PC tells the store ---------------------------------------------------------------------------------
 

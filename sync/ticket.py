@@ -61,6 +61,13 @@ class TicketDayCode(Message):
     verifier: Verifier
 
 
+class TicketDevice(Message):
+    """A cleared PC of the room and its Ed25519 key, by which a hand-over checks what it sent."""
+
+    device: Id
+    signing: Hash
+
+
 class TicketRelease(Message):
     """The test package for a programme's part."""
 
@@ -87,6 +94,7 @@ class Ticket(Message):
     parts: Annotated[tuple[TicketPart, ...], Field(max_length=16)]
     candidates: Annotated[tuple[TicketCandidate, ...], Field(max_length=2000)]
     devices: Annotated[tuple[Id, ...], Field(max_length=2000)]
+    signing_keys: Annotated[tuple[TicketDevice, ...], Field(max_length=2000)] = ()
     staff: Annotated[tuple[TicketStaff, ...], Field(max_length=200)]
     day_codes: Annotated[tuple[TicketDayCode, ...], Field(max_length=32)]
     releases: Annotated[tuple[TicketRelease, ...], Field(max_length=32)]

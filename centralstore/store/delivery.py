@@ -56,28 +56,25 @@ class Delivery(Devices):
 
         def work(session: Session) -> Kept:
             self._check_sender(session, device.id)
-            place = {
-                "attempt": header.attempt,
-                "segment": header.segment,
-                "first": header.first,
-                "last": header.last,
-            }
             stored = session.exec(
                 select(KeptEnvelope).where(
-                    *(col(getattr(KeptEnvelope, name)) == value for name, value in place.items())
+                    KeptEnvelope.attempt == header.attempt,
+                    KeptEnvelope.segment == header.segment,
+                    KeptEnvelope.first == header.first,
+                    KeptEnvelope.last == header.last,
                 )
             ).first()
             if stored is not None and stored.sha256 == sha256:
                 return Kept(stored.receipt, is_conflict=False)
             if stored is not None:
                 return self._keep_conflict(session, stored, data, sha256, device.id)
-            receipt = sign_receipt(
-                Receipt(**place, sha256=sha256, device=header.device, stored_utc_ms=self.now_ms()),
-                self._house.keys.receipt,
-            )
+            receipt = self._receipt_of(header, sha256)
             session.exec(
                 insert(KeptEnvelope).values(
-                    **place,
+                    attempt=header.attempt,
+                    segment=header.segment,
+                    first=header.first,
+                    last=header.last,
                     sitting=header.sitting,
                     device=header.device,
                     sha256=sha256,
@@ -121,6 +118,25 @@ class Delivery(Devices):
                     "The test leader permits the hand-over on the room page.",
                 )  # fmt: skip
             return tuple(row.data for row in rows)
+
+        return self._read(work)
+
+    def attempts(self, device: DeviceView, sitting: str) -> tuple[dict[str, str], ...]:
+        """The attempts of a sitting that PCs have told of, oldest news first: for log-in at another PC of the room."""
+        require_cleared(device)
+
+        def work(session: Session) -> tuple[dict[str, str], ...]:
+            query = select(KeptProgress).where(KeptProgress.sitting == sitting).order_by(col(KeptProgress.received_ms))
+            return tuple(
+                {
+                    "attempt": row.attempt,
+                    "candidate": row.candidate,
+                    "part": row.part,
+                    "device": row.device,
+                    "phase": row.phase,
+                }
+                for row in session.exec(query).all()
+            )
 
         return self._read(work)
 
@@ -168,6 +184,18 @@ class Delivery(Devices):
         view, _, key = self.device_keys(device)
         require_cleared(view)
         return _Sender(view.id, key)
+
+    def _receipt_of(self, header: envelopes.EnvelopeHeader, sha256: str) -> bytes:
+        receipt = Receipt(
+            attempt=header.attempt,
+            segment=header.segment,
+            first=header.first,
+            last=header.last,
+            sha256=sha256,
+            device=header.device,
+            stored_utc_ms=self.now_ms(),
+        )
+        return sign_receipt(receipt, self._house.keys.receipt)
 
     def _check_sender(self, session: Session, device: str) -> None:
         """Again inside the transaction: a PC revoked a moment ago is not served."""

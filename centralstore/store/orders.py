@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlmodel import Session, col, delete, select
 
@@ -23,6 +23,9 @@ from centralstore.words import Attendance, DeviationKind, DeviceState, OrderKind
 from sync.canonical import canonical_bytes, parse_model, plain_of
 from sync.orders import Order, SignedOrder, encode_orders, sign_order
 from sync.segment import NO_HASH
+
+_ORDER_VALUE_CHARS: Final = 256
+"""The longest text value of an order (`sync.orders`)."""
 
 T = TypeVar("T")
 
@@ -73,7 +76,8 @@ class Orders(Keeper):
             row.current_part = part
             session.add(waiting[0])
             session.add(row)
-            append_order(session, self._house, actor, row, kind=OrderKind.START_PART, part=part)
+            present = _present(session, sitting)
+            append_order(session, self._house, actor, row, kind=OrderKind.START_PART, part=part, data=present)
 
         self._order(actor, Act.START_PART, sitting, "", work, detail={"part": part})
 
@@ -353,6 +357,17 @@ def append_order(
     )
     session.flush()
     return order.number
+
+
+def _present(session: Session, sitting: str) -> dict[str, int | str]:
+    """The numbers of those marked present, as values of at most 256 signs: "present_1", "present_2" …"""
+    query = select(Place.candidate).where(Place.sitting == sitting, Place.attendance == Attendance.PRESENT.value)
+    lines: list[str] = [""]
+    for number in session.exec(query.order_by(col(Place.candidate))).all():
+        if len(lines[-1]) + len(number) + 1 > _ORDER_VALUE_CHARS:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {number}".strip()
+    return {f"present_{place}": line for place, line in enumerate(lines, start=1)}
 
 
 def _opened(session: Session, sitting: str, what: str) -> Sitting:

@@ -41,6 +41,7 @@ from sync.ticket import (
     Ticket,
     TicketCandidate,
     TicketDayCode,
+    TicketDevice,
     TicketPart,
     TicketRelease,
     TicketStaff,
@@ -171,6 +172,10 @@ class Releases(Room):
             "receipt_key": keys.receipt.public.hex,
             "content_key_trusted": self.content_key().hex,
         }
+
+    def public_box(self) -> BoxPublic:
+        """The key to which the authority seals this store's half of a sitting's content key."""
+        return self._house.keys.box.public
 
     def require_device_sitting(self, device: DeviceView, sitting: str) -> None:
         """Let pass only a sitting of the PC's room, open or not.
@@ -322,6 +327,10 @@ class Releases(Room):
             parts=tuple(TicketPart(programme=row.programme, part=part.part) for part in parts),
             candidates=_candidates(session, row),
             devices=tuple(found.id for found in cleared_devices(session, row.site, row.room)),
+            signing_keys=tuple(
+                TicketDevice(device=found.id, signing=found.ed25519.hex())
+                for found in cleared_devices(session, row.site, row.room)
+            ),
             staff=_staff(session, row),
             day_codes=(self._day_code_entry(session, row, begins, ends),),
             releases=_ticket_releases(session, row, parts),
@@ -388,16 +397,20 @@ def _staff(session: Session, row: Sitting) -> tuple[TicketStaff, ...]:
 
 
 def _ticket_releases(session: Session, row: Sitting, parts: Sequence[SittingPart]) -> tuple[TicketRelease, ...]:
-    """Each part's package: of several releases that have the part, the one with the highest version."""
-    found: dict[str, TicketRelease] = {}
-    for release in sorted(_kept(session, row.id), key=lambda kept: (kept.version, kept.id)):
-        covered = {rules.part for rules in parse_programme(release.programme, release.id).parts}
-        for part in parts:
-            if part.part in covered:
-                found[part.part] = TicketRelease(
-                    programme=row.programme, part=part.part, release=release.id, sha256=release.sha256
-                )
-    return tuple(found.values())
+    """The packages of each part: the newest ordinary one first, spares for resets after it."""
+    ordered = sorted(_kept(session, row.id), key=lambda kept: (_is_spare(kept), -kept.version, kept.id))
+    covered = {kept.id: {rules.part for rules in parse_programme(kept.programme, kept.id).parts} for kept in ordered}
+    return tuple(
+        TicketRelease(programme=row.programme, part=part.part, release=kept.id, sha256=kept.sha256)
+        for part in parts
+        for kept in ordered
+        if part.part in covered[kept.id]
+    )
+
+
+def _is_spare(release: KeptRelease) -> bool:
+    """Whether it holds the forms for resets (`itembank.publish` names their series so)."""
+    return ".spare" in release.series
 
 
 def _write_whole(path: Path, data: bytes) -> None:
