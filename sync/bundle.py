@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
 
@@ -301,13 +302,10 @@ def _count_faults(segment: _Segment, counted: int, following: Link | None) -> It
 
 
 def _gaps(records: Mapping[int, Record], counted: int) -> Iterable[tuple[int, int]]:
-    first: int | None = None
-    for counter in range(counted + 1):
-        if counter < counted and counter not in records:
-            first = counter if first is None else first
-        elif first is not None:
-            yield first, counter - 1
-            first = None
+    known = [-1, *sorted(counter for counter in records if counter < counted), counted]
+    for before, after in pairwise(known):
+        if after - before > 1:
+            yield before + 1, after - 1
 
 
 def _open_entries(segment: _Segment, counted: int, opener: Opener, faults: list[Fault]) -> list[Entry]:

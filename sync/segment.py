@@ -475,14 +475,14 @@ def scan_segment(data: bytes) -> SegmentScan:
 
 
 def _next_record(data: bytes, offset: int, last: int) -> tuple[int, Record] | None:
-    """The first whole record at or after ``offset`` with a counter above ``last``, and where it begins."""
-    record = parse_record(data, offset)
-    if record is not None and record.counter > last:
-        return offset, record
+    """The first whole record at or after ``offset`` that can follow counter ``last``, and where it begins.
+
+    It follows when the bytes passed over have room for the records that are missing; a stale one has not.
+    """
     place = data.find(RECORD_MARK, offset)
     while place >= 0:
         record = parse_record(data, place)
-        if record is not None and record.counter > last:
+        if record is not None and 0 < record.counter - last <= 1 + (place - offset) // _MIN_RECORD_BYTES:
             return place, record
         place = data.find(RECORD_MARK, place + 1)
     return None

@@ -1,0 +1,254 @@
+"""The kiosk's journal writer: what is acknowledged is there, whatever the disk did meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import random
+import threading
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.bundle import read_journal
+from sync.errors import DiskSpaceError, JournalFailedError, SyncUsageError
+from sync.journal import recover
+from sync.segment import KEY_TIMINGS
+from sync.writer import RESERVE_NAME, Disk, JournalTrouble, JournalWriter, Position
+from tests.sync.examples import BINDING, FOLDER, NOW, answer, recipients, recovery, results, small_disk
+from tests.sync.simulated_disk import SimulatedDisk
+
+FAULTS: dict[str, OSError | int] = {
+    "ENOSPC": OSError(errno.ENOSPC, "No space left on device"),
+    "EIO": OSError(errno.EIO, "Input/output error"),
+    "EFBIG": OSError(errno.EFBIG, "File too large"),
+    "short write": 40,
+    "nothing written": 0,
+}
+
+
+def begin(disk: SimulatedDisk, **more: Any) -> JournalWriter:
+    return JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=small_disk(disk), **more)
+
+
+def numbers(disk: SimulatedDisk) -> list[int]:
+    bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=disk)
+    return [event.at_ms // 1000 for event in bundle.events]
+
+
+def test_facts_come_back_in_order_after_commit() -> None:
+    disk = SimulatedDisk()
+    writer = begin(disk)
+    for number in range(40):
+        writer.append(answer(number), utc_ms=NOW + number)
+    assert writer.commit() == writer.written_position == writer.durable_position
+    bundle = read_journal(FOLDER, BINDING.attempt, results(), files=disk)
+    assert bundle.events == tuple(answer(number) for number in range(40))
+    assert bundle.last_utc_ms == NOW + 39
+    assert bundle.faults == ()
+
+
+def test_durable_is_told_only_after_the_sync() -> None:
+    disk = SimulatedDisk()
+    told: list[Position] = []
+    writer = begin(disk, on_durable=told.append)
+    first = writer.append(answer(0), utc_ms=NOW)
+    assert (told, writer.durable_position < first) == ([], True)
+    writer.commit()
+    assert told == [first]
+    assert writer.durable_position >= first
+
+
+def test_a_commit_soon_comes_by_itself_and_groups_records() -> None:
+    disk, done = SimulatedDisk(), threading.Event()
+    writer = begin(disk, on_durable=lambda position: done.set() if position.counter == 19 else None)
+    syncs = disk.operations
+    for number in range(20):
+        writer.append(answer(number), utc_ms=NOW)
+        writer.commit_soon(5000 if number < 19 else 1)
+    assert done.wait(10)
+    assert disk.operations - syncs <= 20 + 2 + 4  # writes, one or two syncs, extending the file
+    writer.close()
+
+
+def test_many_threads_may_append_and_commit() -> None:
+    disk = SimulatedDisk()
+    writer = begin(disk)
+
+    def work(begin_at: int) -> None:
+        for number in range(begin_at, begin_at + 25):
+            position = writer.append(answer(number), utc_ms=NOW)
+            assert writer.commit() >= position
+
+    threads = [threading.Thread(target=work, args=(100 * index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(numbers(disk)) == [100 * index + each for index in range(4) for each in range(25)]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_fault_at_every_operation_loses_nothing_acknowledged(fault: str) -> None:
+    """Every write, sync, extend and create of an attempt fails once, each in a run of its own."""
+    counting = SimulatedDisk()
+    run_attempt(counting, [])
+    begun = begin_operations()
+    for place in range(begun, counting.operations):
+        troubles: list[JournalTrouble] = []
+        disk = SimulatedDisk(lambda number, _, place=place: FAULTS[fault] if number == place else None)
+        acknowledged = run_attempt(disk, troubles)
+        assert numbers(disk) == acknowledged == list(range(30)), f"operation {place}"
+        assert [trouble.kind for trouble in troubles] == ["new_segment"]
+        bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=disk)
+        assert {each.kind for each in bundle.faults} <= {"torn_tail", "superseded", "damaged_bytes"}
+
+
+def begin_operations() -> int:
+    disk = SimulatedDisk()
+    begin(disk)
+    return disk.operations
+
+
+def run_attempt(disk: SimulatedDisk, troubles: list[JournalTrouble]) -> list[int]:
+    """Thirty answers, a commit every third; which of them were acknowledged."""
+    writer = begin(disk, on_trouble=troubles.append)
+    for number in range(30):
+        writer.append(answer(number), utc_ms=NOW)
+        if number % 3 == 2:
+            writer.commit()
+    return list(range(30))
+
+
+def test_after_a_failed_sync_the_old_file_is_not_trusted_again() -> None:
+    """The simulated disk drops what was not synced and then reports success, as Linux does (fsyncgate)."""
+    syncs: list[int] = []
+
+    def plan(number: int, operation: str) -> OSError | int | None:
+        if operation == "sync":
+            syncs.append(number)
+        return FAULTS["EIO"] if operation == "sync" and len(syncs) == 3 else None
+
+    disk = SimulatedDisk(plan)
+    writer = begin(disk)
+    writer.append(answer(0), utc_ms=NOW)
+    writer.commit()
+    writer.append(answer(1), utc_ms=NOW)
+    writer.append(answer(2), utc_ms=NOW)
+    position = writer.commit()
+    assert position == Position(1, 1)
+    after = disk.power_cut(random.Random(1))
+    assert numbers(after) == [0, 1, 2]
+
+
+def test_when_nothing_helps_the_caller_is_told_and_what_was_durable_stays() -> None:
+    broken = threading.Event()
+    disk = SimulatedDisk(lambda _, __: FAULTS["EIO"] if broken.is_set() else None)
+    troubles: list[JournalTrouble] = []
+    writer = begin(disk, on_trouble=troubles.append)
+    for number in range(3):
+        writer.append(answer(number), utc_ms=NOW)
+    writer.commit()
+    broken.set()
+    with pytest.raises(JournalFailedError, match="3 records of its last file are safe") as told:
+        writer.append(answer(3), utc_ms=NOW)
+    assert told.value.durable == 3
+    assert [trouble.kind for trouble in troubles] == ["failed"]
+    with pytest.raises(JournalFailedError):
+        writer.append(answer(4), utc_ms=NOW)
+    with pytest.raises(JournalFailedError):
+        writer.commit()
+    disk.heal()
+    assert numbers(disk)[:3] == [0, 1, 2]
+
+
+def test_a_full_disk_gives_up_the_reserve() -> None:
+    full = threading.Event()
+    disk = SimulatedDisk(
+        lambda _, operation: FAULTS["ENOSPC"] if operation == "write" and full.is_set() and reserved() else None
+    )
+
+    def reserved() -> bool:
+        return RESERVE_NAME in disk.names(FOLDER)
+
+    troubles: list[JournalTrouble] = []
+    writer = begin(disk, on_trouble=troubles.append)
+    assert reserved()
+    writer.append(answer(0), utc_ms=NOW)
+    full.set()
+    writer.append(answer(1), utc_ms=NOW)
+    writer.commit()
+    assert not reserved()
+    assert troubles[0].kind == "new_segment"
+    assert numbers(disk) == [0, 1]
+
+
+def test_too_little_room_refuses_to_begin_but_not_to_go_on() -> None:
+    disk = SimulatedDisk(free=2**30 - 1)
+    with pytest.raises(DiskSpaceError, match="1023 MiB are free in /journal; 1024 MiB are needed"):
+        JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=Disk(files=disk))
+    disk.free = 2**30
+    writer = JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=Disk(files=disk))
+    writer.append(answer(0), utc_ms=NOW)
+    writer.commit()
+    disk.free = 0
+    begin(disk).append(answer(1), utc_ms=NOW)
+    assert numbers(disk) == [0, 1]
+
+
+def test_every_run_begins_a_new_segment_with_fresh_keys_that_follows_the_last() -> None:
+    disk = SimulatedDisk()
+    for run in range(4):
+        writer = begin(disk)
+        writer.append(answer(run), utc_ms=NOW)
+        writer.commit()
+        writer.close()
+    found = recover(FOLDER, BINDING.attempt, files=disk)
+    headers = [each.scan.header for each in found.segments]
+    assert [header.ordinal for header in headers] == [0, 1, 2, 3]
+    assert len({header.segment for header in headers}) == 4
+    for before, after in pairwise(headers):
+        assert after.previous is not None
+        assert after.previous.segment == before.segment
+    sealed = [key.sealed for each in found.segments for keys in each.scan.preamble.keys.values() for key in keys]
+    assert len(set(sealed)) == len(sealed)
+    assert numbers(disk) == [0, 1, 2, 3]
+
+
+def test_key_timings_stand_beside_the_facts_on_their_own_stream() -> None:
+    disk = SimulatedDisk()
+    writer = begin(disk)
+    writer.append(answer(0), utc_ms=NOW)
+    writer.append_payload("keys", KEY_TIMINGS, b"[1,2,3]")
+    writer.commit()
+    bundle = read_journal(FOLDER, BINDING.attempt, results(), files=disk)
+    assert [(entry.stream, entry.type) for entry in bundle.entries] == [("answers", 21), ("keys", KEY_TIMINGS)]
+    assert bundle.entries[1].payload == b"[1,2,3]"
+    assert len(bundle.facts) == 1
+
+
+def test_a_closed_writer_refuses() -> None:
+    writer = begin(SimulatedDisk())
+    writer.append(answer(0), utc_ms=NOW)
+    writer.commit_soon()
+    writer.close()
+    with pytest.raises(JournalFailedError, match="it was closed"):
+        writer.append(answer(1), utc_ms=NOW)
+    with pytest.raises(SyncUsageError):
+        writer.commit_soon()
+
+
+def test_the_real_disk_does_the_same(tmp_path: Path) -> None:
+    disk = Disk(free_needed=0, reserve_bytes=4096, segment_bytes=8192)
+    for run in range(2):
+        writer = JournalWriter.begin(tmp_path, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=disk)
+        for number in range(50):
+            writer.append(answer(100 * run + number), utc_ms=NOW)
+            writer.commit_soon()
+        writer.close()
+    bundle = read_journal(tmp_path, BINDING.attempt, recovery())
+    assert [event.at_ms // 1000 for event in bundle.events] == [*range(50), *range(100, 150)]
+    assert bundle.faults == ()
+    modes = {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {0o600}
