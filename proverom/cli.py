@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 TABLE = Path(__file__).with_name("commands.txt")
+NEED_SOURCES = frozenset({"proverom.gate", "proverom.rules", "proverom.benchtable", "proverom.screens"})
 USAGE_STATUS = 2
 
 Main: TypeAlias = Callable[[Sequence[str]], int | None]
@@ -27,13 +28,15 @@ class Command:
     line: str
 
     @property
-    def is_there(self) -> bool:
-        """Whether the module that does the work is part of this installation."""
+    def missing(self) -> str | None:
+        """What this installation lacks to run it: a module, or the source folder (a wheel has none), if anything."""
+        if self.module in NEED_SOURCES and not (TABLE.parent.parent / "pyproject.toml").exists():
+            return "the source folder"
         package, *inner = self.module.split(".")
         spec = find_spec(package)  # of the package alone: asking for the module would import everything above it
         folders = (spec and spec.submodule_search_locations) or []
         paths = [Path(folder, *inner) for folder in folders]
-        return any(path.with_suffix(".py").exists() or path.is_dir() for path in paths)
+        return None if any(path.with_suffix(".py").exists() or path.is_dir() for path in paths) else self.module
 
     def load(self) -> Main:
         """Import the function that does the work."""
@@ -54,7 +57,7 @@ def read_commands(table: str) -> Mapping[str, Command]:
 
 def usage(commands: Mapping[str, Command]) -> str:
     """The commands that are there, one line each."""
-    lines = [f"  {command.name:<10} {command.line}" for command in commands.values() if command.is_there]
+    lines = [f"  {command.name:<10} {command.line}" for command in commands.values() if not command.missing]
     return "\n".join(
         ["Usage: ./run COMMAND [ARGUMENTS]     (./run COMMAND --help tells more)", *lines],
     )
@@ -72,8 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command is None:
         print(f"proverom: there is no command '{name}'; call it without arguments for the list.", file=sys.stderr)
         return USAGE_STATUS
-    if not command.is_there:
-        print(f"proverom: '{name}' is not part of this version ({command.module} is missing).", file=sys.stderr)
+    if command.missing:
+        print(f"proverom: '{name}' is not part of this installation: {command.missing} is missing.", file=sys.stderr)
         return USAGE_STATUS
     try:
         return command.load()(rest) or 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from proverom import cli
 from proverom.cli import TABLE, Command, main, read_commands, usage
 
 COMMANDS = read_commands(TABLE.read_text(encoding="utf-8"))
@@ -24,20 +26,26 @@ def test_every_promised_command_is_in_the_table() -> None:
 def test_a_command_is_there_to_be_called_or_says_so_in_one_sentence(
     command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if command.is_there:
+    if command.missing is None:
         assert callable(command.load())
     else:
         assert main([command.name]) == 2
         assert capsys.readouterr().err == (
-            f"proverom: '{command.name}' is not part of this version ({command.module} is missing).\n"
+            f"proverom: '{command.name}' is not part of this installation: {command.module} is missing.\n"
         )
         assert f"  {command.name} " not in usage(COMMANDS)
+
+
+def test_a_wheel_has_no_tests_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "TABLE", tmp_path / "proverom" / "commands.txt")
+    assert COMMANDS["test"].missing == "the source folder"
+    assert COMMANDS["bank"].missing != "the source folder"
 
 
 def test_without_arguments_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
-    assert listed == [command.name for command in COMMANDS.values() if command.is_there]
+    assert listed == [command.name for command in COMMANDS.values() if command.missing is None]
     assert {"test", "check", "rules", "bench"} <= set(listed)
 
 
