@@ -58,12 +58,7 @@ class Reader:
 
     def number(self, field: str) -> float:
         """A finite number, whole or with decimals."""
-        value = self._raw(field)
-        if type(value) is int:
-            return float(value)
-        if type(value) is not float or not isfinite(value):
-            raise self.fault(field, f"{_name(value)} stands where a number is needed", "Write a finite number")
-        return value
+        return self._number(self._raw(field), field)
 
     def boolean(self, field: str) -> bool:
         """True or false."""
@@ -103,13 +98,7 @@ class Reader:
 
     def numbers(self, field: str) -> tuple[float, ...]:
         """A list of finite numbers."""
-        values = self._list(field)
-        single = Reader({"n": 0}, where=self.where, error=self.error, path=self._at(field))
-        numbers: list[float] = []
-        for value in values:
-            single._fields = {"n": value}
-            numbers.append(single.number("n"))
-        return tuple(numbers)
+        return tuple(self._number(value, f"{field}[{index}]") for index, value in enumerate(self._list(field)))
 
     def object(self, field: str) -> Reader:
         """An object within this one."""
@@ -147,6 +136,13 @@ class Reader:
         if type(value) is not wanted:
             raise self.fault(field, f"{_name(value)} stands where {called} is needed", f"Write {called}")
         return cast("T", value)
+
+    def _number(self, value: object, field: str) -> float:
+        if type(value) is int:
+            return float(value)
+        if type(value) is not float or not isfinite(value):
+            raise self.fault(field, f"{_name(value)} stands where a finite number is needed", "Write a finite number")
+        return value
 
     def _list(self, field: str) -> list[object]:
         return cast("list[object]", self._take(field, list, "a list"))

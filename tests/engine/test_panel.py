@@ -86,7 +86,7 @@ PARSE_FAULTS = {
         "level_table[1].route",
     ),
     "cuts_do_not_rise": (with_value(READING, "scale", "cuts", [0.0, 0.0]), "scale.cuts"),
-    "cut_a_text": (with_value(READING, "scale", "cuts", ["0"]), "scale.cuts.n"),
+    "cut_a_text": (with_value(READING, "scale", "cuts", ["0"]), "scale.cuts[0]"),
     "prior": (with_value(READING, "scale", "prior_sd", 0), "scale.prior_sd"),
     "clip_missing": (without(LISTENING, "items", 0, "listening", "clips", "nn"), "items[0].listening.clips"),
     "clip_empty": (
@@ -310,10 +310,9 @@ def test_every_level_must_be_within_reach(level):
 def test_a_level_only_at_scores_that_a_route_never_sees_is_out_of_reach():
     plain = copy.deepcopy(READING)
     for row in plain["level_table"]:
-        # 0 correct never comes to RM2: there the lowest level would be a promise nobody can collect
-        low = "A1" if row["route"] == ["RM1", "FM-A1A2"] else "below_A1"
-        row["levels"] = [low if number == 0 else max(each, "A1") for number, each in enumerate(row["levels"])]
-        row["levels"] = [each if each != "below_A1" or number == 0 else "A1" for number, each in enumerate(row["levels"])]
+        row["levels"] = ["A1" if level == "below_A1" else level for level in row["levels"]]
+        if "RM2" in row["route"]:
+            row["levels"][0] = "below_A1"  # with 0 correct nobody comes to RM2
     assert "nobody can reach 'below_A1'" in refused(plain).fault
 
 

@@ -1,0 +1,261 @@
+"""An attempt under random facts, legal and illegal, in every kind of part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from engine.attempt import Attempt, Phase, replay, state_sha256
+from engine.events import (
+    Answered,
+    DayCodeTried,
+    Edited,
+    Event,
+    Expelled,
+    ExtraTimeGiven,
+    IncidentNoted,
+    InformationRead,
+    ItemShown,
+    LeftAlone,
+    Locked,
+    ModuleLeft,
+    NameConfirmed,
+    PlayBegun,
+    PlayEnded,
+    PlayFailed,
+    PlayPosition,
+    ResetByOrder,
+    Resumed,
+    SoundChecked,
+    Started,
+    StepEntered,
+    Submitted,
+    TextChecked,
+    TopicChosen,
+    Unlocked,
+    VolumeSet,
+    Warned,
+    WrittenStandardChosen,
+)
+from engine.moves import TRANSITIONS
+from engine.result import result
+from engine.wire import TYPE_CODES, from_plain, to_plain
+from tests.strategies import MINUTE_MS, begun, given
+
+GIVEN = {part: given(part) for part in ("listening", "reading", "writing", "theory")}
+ENDS = {Phase.SUBMITTED, Phase.EXPELLED, Phase.LEFT, Phase.RESET}
+LATENESS = st.sampled_from([0, 1, 900, 20_000, 4 * MINUTE_MS])
+
+
+class AttemptMachine(RuleBasedStateMachine):
+    """Feeds one attempt as a faulty kiosk might, and keeps what was taken in."""
+
+    part = "reading"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = GIVEN[self.part]
+        self.attempt = Attempt.waiting(self.given)
+        self.journal: list[Event] = []
+        self.now_ms = 0
+        self.order = 0
+
+    # --- what happens ------------------------------------------------------------------------------------------------
+
+    def happen(self, event: Event) -> None:
+        before, digest = self.attempt, state_sha256(self.attempt)
+        refusal = before.refusal(event)
+        after = before.apply(event)
+        assert state_sha256(before) == digest, "a fact changed the attempt that it was applied to"
+        if refusal is None:
+            assert after is not before
+            assert after.at_ms == event.at_ms
+            self.journal.append(event)
+        else:
+            assert after is before
+            assert refusal.code
+            assert refusal.what
+        self.attempt = after
+
+    def ordered(self) -> int:
+        self.order += 1
+        return self.order
+
+    def tick(self, late_ms: int) -> None:
+        self.now_ms += late_ms
+        for event in self.attempt.due(self.now_ms):
+            assert self.attempt.refusal(event) is None, "what is due must be legal"
+            assert event.at_ms <= self.now_ms
+            self.happen(event)
+
+    @initialize()
+    def log_in(self) -> None:
+        self.happen(begun(self.given))
+
+    @precondition(lambda self: self.attempt.phase in {Phase.LOGGED_IN, Phase.READY})
+    @rule(full=st.booleans(), accepted=st.booleans())
+    def prepare(self, full, accepted) -> None:
+        self.happen(NameConfirmed(self.now_ms))
+        self.happen(SoundChecked(self.now_ms, accepted or full, 5))
+        self.happen(WrittenStandardChosen(self.now_ms, "nn"))
+        self.happen(DayCodeTried(self.now_ms, accepted or full))
+        if full:
+            self.happen(InformationRead(self.now_ms))
+        self.happen(Started(self.now_ms))
+
+    @rule(late_ms=LATENESS)
+    def time_goes_on(self, late_ms) -> None:
+        self.tick(late_ms)
+
+    @precondition(lambda self: self.attempt.items)
+    @rule(data=st.data())
+    def answer(self, data) -> None:
+        item = data.draw(st.sampled_from([*self.attempt.items, "FM-A1A2-1", "RM1-1"]))
+        response = data.draw(st.sampled_from([(), ("A",), ("B",), ("A", "B")]))
+        self.happen(ItemShown(self.now_ms, item))
+        self.happen(Answered(self.now_ms, item, response))
+
+    @precondition(lambda self: self.attempt.items)
+    @rule(right=st.integers(0, 8))
+    def answer_all_and_go_on(self, right) -> None:
+        self.tick(1000)
+        for number, item in enumerate(self.attempt.items):
+            self.happen(Answered(self.now_ms, item, ("A",) if number < right else ("B",)))
+        self.happen(ModuleLeft(self.now_ms, self.attempt.module or ""))
+
+    @precondition(lambda self: self.attempt.step is not None)
+    @rule(frame=st.integers(0, 1_200_000), fails=st.booleans())
+    def sound(self, frame, fails) -> None:
+        step = self.attempt.step
+        assert step is not None
+        spent = self.attempt.plays_spent.get(step.item, 0)
+        self.happen(PlayBegun(self.now_ms, step.item, step.play, step.frame))
+        self.happen(PlayPosition(self.now_ms, step.item, step.play, frame))
+        if fails:
+            self.happen(PlayFailed(self.now_ms, step.item, step.play, frame, "stalled"))
+        else:
+            self.happen(PlayEnded(self.now_ms, step.item, step.play, 1_200_000))
+        assert self.attempt.plays_spent.get(step.item, 0) <= spent + 1
+        self.tick(0)
+
+    @precondition(lambda self: self.attempt.tasks)
+    @rule(data=st.data())
+    def write(self, data) -> None:
+        task = data.draw(st.sampled_from(["W-1", "W-2a", "W-2b", "W-9"]))
+        text = self.attempt.texts.get(task, "")
+        low = data.draw(st.integers(0, len(text)))
+        high = data.draw(st.integers(low, len(text)))
+        deleted = data.draw(st.sampled_from([text[low:high], "x", ""]))
+        self.happen(Edited(self.now_ms, task, low, deleted, data.draw(st.sampled_from(["", "å", "👍🏽", "\ud800"])), "ime"))
+        self.happen(TopicChosen(self.now_ms, "S2", task))
+
+    @rule(minutes=st.integers(-1, 6))
+    def leader_gives_time(self, minutes) -> None:
+        self.happen(ExtraTimeGiven(self.now_ms, minutes * MINUTE_MS, self.ordered()))
+
+    @rule(order=st.booleans(), locks=st.booleans())
+    def lock_or_unlock(self, order, locks) -> None:
+        if locks:
+            self.happen(Locked(self.now_ms, "focus"))
+        self.happen(Unlocked(self.now_ms, self.ordered() if order else 0, "leader"))
+
+    @rule(down_ms=LATENESS)
+    def crash_and_go_on(self, down_ms) -> None:
+        again = replay(self.given, self.journal)
+        assert again.refused == ()
+        assert again.attempt == self.attempt
+        self.attempt = again.attempt
+        self.now_ms += down_ms
+        self.happen(Resumed(self.now_ms, down_ms, "pc-2"))
+        self.tick(0)
+
+    @rule(
+        make=st.sampled_from([
+            lambda at: IncidentNoted(at, "focus", "lost"),
+            lambda at: StepEntered(at, "RM1-1", 1),
+            lambda at: VolumeSet(at, 11),
+            lambda at: Warned(at, 5 * MINUTE_MS),
+            lambda at: TextChecked(at, "W-1", 0, "0" * 64),
+            lambda at: Submitted(at, "time"),
+            lambda at: Submitted(at, "script"),
+            lambda at: Started(at),
+            lambda at: begun(GIVEN["reading"]),
+            lambda at: Answered(at - 1, "RM1-1", ("A",)),
+            lambda at: Expelled(at, 0),
+        ])
+    )
+    def nonsense(self, make: Callable[[int], Event]) -> None:
+        self.happen(make(self.now_ms))
+
+    @precondition(lambda self: len(self.journal) > 12)
+    @rule(end=st.sampled_from([Expelled, LeftAlone, ResetByOrder, None]))
+    def end(self, end) -> None:
+        self.happen(Submitted(self.now_ms, "candidate") if end is None else end(self.now_ms, self.ordered()))
+
+    # --- what always holds -------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_journal_is_the_truth(self) -> None:
+        again = replay(self.given, [from_plain(to_plain(event)) for event in self.journal])
+        assert again.refused == ()
+        assert state_sha256(again.attempt) == state_sha256(self.attempt)
+
+    @invariant()
+    def time_never_ran_backwards_and_ended_means_ended(self) -> None:
+        times = [event.at_ms for event in self.journal]
+        assert times == sorted(times)
+        assert (self.attempt.phase in ENDS) == self.attempt.has_ended
+        if self.attempt.has_ended:
+            assert self.attempt.due(self.now_ms + 10**9) == ()
+
+    @invariant()
+    def plays_never_exceed_the_rules(self) -> None:
+        panel = self.attempt.panel
+        for item, plays in self.attempt.plays_spent.items():
+            assert panel is not None
+            assert plays <= self.given.rules.plays_by_level[panel.items[item].level]
+
+    @invariant()
+    def nothing_was_answered_after_the_deadline(self) -> None:
+        if self.attempt.deadline_ms is not None:
+            own = [event.at_ms for event in self.journal if isinstance(event, Answered | Edited)]
+            assert all(at_ms <= self.attempt.deadline_ms for at_ms in own)
+
+    def teardown(self) -> None:
+        for cut in range(len(self.journal) + 1):
+            before = replay(self.given, self.journal[:cut]).attempt
+            for event in self.journal[cut:]:
+                before = before.apply(event)
+            assert state_sha256(before) == state_sha256(self.attempt)
+        if self.attempt.phase in {Phase.SUBMITTED, Phase.LEFT} and self.attempt.started_ms is not None:
+            assert result(self.attempt) == result(replace(self.attempt))
+
+
+def machine(part: str) -> type:
+    kind = type(f"{part.title()}Machine", (AttemptMachine,), {"part": part})
+    test = kind.TestCase
+    test.settings = settings(max_examples=25, stateful_step_count=30)
+    return test
+
+
+TestListening = machine("listening")
+TestReading = machine("reading")
+TestWriting = machine("writing")
+TestTheory = machine("theory")
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_fact_that_the_table_does_not_name_is_illegal_in_that_phase(phase):
+    attempt = replace(Attempt.waiting(GIVEN["reading"]), phase=phase)
+    for kind in TYPE_CODES:
+        if kind not in TRANSITIONS[phase]:
+            event = object.__new__(kind)
+            refusal = attempt.refusal(event)
+            assert refusal is not None
+            assert refusal.code == "not_in_phase"
+            assert attempt.apply(event) is attempt
