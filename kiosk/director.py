@@ -121,4 +121,3 @@ class SoundDirector:
 def _check_length(clip: Clip, frames: int) -> None:
     if (clip.frames, clip.sample_rate_hz) != (frames, SAMPLE_RATE_HZ):
         raise ClipError(clip.id, f"it has {frames} frames and the panel says {clip.frames}")
-

@@ -11,7 +11,9 @@ class SoundError(KioskError):
     """The sound device is missing or gave up."""
 
     def __init__(self, cause: str) -> None:
-        super().__init__(f"The sound device of this PC does not play: {cause}. Plug the headphones in again and restart the kiosk.")
+        super().__init__(
+            f"The sound device of this PC does not play: {cause}. Plug the headphones in again and restart the kiosk."
+        )
         self.cause = cause
 
 
@@ -26,7 +28,9 @@ class LockdownError(KioskError):
     """A step of locking the PC down did not take hold."""
 
     def __init__(self, step: str, reason: str) -> None:
-        super().__init__(f"The kiosk could not be locked down at step '{step}': {reason}. Close other programs and start the kiosk again.")
+        super().__init__(
+            f"The kiosk could not be locked down at step '{step}': {reason}. Close other programs and start the kiosk again."
+        )
         self.step = step
 
 
@@ -51,4 +55,6 @@ class ClipError(KioskError):
     """A clip of the package cannot be decoded or is not what the panel says."""
 
     def __init__(self, clip: str, reason: str) -> None:
-        super().__init__(f"Clip {clip} in the package cannot be played: {reason}. Fetch the package again, or use another PC.")
+        super().__init__(
+            f"Clip {clip} in the package cannot be played: {reason}. Fetch the package again, or use another PC."
+        )

@@ -1,19 +1,19 @@
 """The PC's state folder: where everything lies that outlives a run of the program. Content is never in the clear here.
 
-    device.keys            this PC's two private keys (0600)
-    device.json            what enrolment gave: ids and public keys of the store and of the authority
-    ca.pem                 the store's certificate authority, pinned
-    releases/R.provrom     test packages, signed and sealed
-    sittings/S/ticket      roster ticket, sealed to this PC
-    sittings/S/orders      signed orders, checked again when read
-    sittings/S/share       the release share, sealed to this PC; wiped at CLOSED
-    sittings/S/grant-R     the grant for a release; wiped at CLOSED
-    journals/              journal segments of all attempts, and the reserve file
-    receipts/A             the store's receipts for an attempt
-    settings/N.json        text size, colours and language of a candidate
-    clocks/A.json          what an attempt's clock is tied to in this boot
-    high-water.json        newest version seen of every release series and ticket
-    lockdown.json          lockdown steps that are done
+device.keys            this PC's two private keys (0600)
+device.json            what enrolment gave: ids and public keys of the store and of the authority
+ca.pem                 the store's certificate authority, pinned
+releases/R.provrom     test packages, signed and sealed
+sittings/S/ticket      roster ticket, sealed to this PC
+sittings/S/orders      signed orders, checked again when read
+sittings/S/share       the release share, sealed to this PC; wiped at CLOSED
+sittings/S/grant-R     the grant for a release; wiped at CLOSED
+journals/              journal segments of all attempts, and the reserve file
+receipts/A             the store's receipts for an attempt
+settings/N.json        text size, colours and language of a candidate
+clocks/A.json          what an attempt's clock is tied to in this boot
+high-water.json        newest version seen of every release series and ticket
+lockdown.json          lockdown steps that are done
 """
 
 from __future__ import annotations
@@ -163,7 +163,9 @@ class StateFolder:
         plain = _json(data)
         wanted = {each.name for each in fields(Enrolment)}
         if plain is None or set(plain) != wanted or not all(isinstance(value, str) for value in plain.values()):
-            raise SetUpError(f"The file {self.root / 'device.json'} is damaged", "Enrol this PC again with a new token.")
+            raise SetUpError(
+                f"The file {self.root / 'device.json'} is damaged", "Enrol this PC again with a new token."
+            )
         return Enrolment(**{name: str(value) for name, value in plain.items()})
 
     def keep_enrolment(self, enrolment: Enrolment) -> None:

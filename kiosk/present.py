@@ -102,15 +102,15 @@ def reading_screen(attempt: Attempt, scene: Scene) -> ReadingScreen:
     """The present item of the present module (also of a fixed form)."""
     panel = _panel(attempt)
     items = attempt.items
-    present = attempt.item if attempt.item in items else items[0]
+    present = next((each for each in items if each == attempt.item), items[0])
     place = items.index(present)
     item = scene.content.items[present]
     stimulus = _stimulus(scene.content, item)
-    module = panel.modules[attempt.module] if attempt.module is not None else None
-    is_last = module is not None and not panel.routing.get(module.id)
     return ReadingScreen(
         settings=scene.settings,
-        frame=frame(attempt, scene, task_number=place + 1, module_number=attempt.module_number if len(panel.modules) > 1 else 0),
+        frame=frame(
+            attempt, scene, task_number=place + 1, module_number=attempt.module_number if len(panel.modules) > 1 else 0
+        ),
         attempt=attempt.id,
         strip=tuple(
             StripTask(each, number, is_answered=bool(attempt.responses.get(each)))
@@ -121,7 +121,7 @@ def reading_screen(attempt: Attempt, scene: Scene) -> ReadingScreen:
         stimulus=stimulus,
         has_previous=place > 0,
         leaves_module=place == len(items) - 1,
-        is_last_module=is_last,
+        is_last_module=attempt.is_last_module,
         media=_pictures(scene, item, stimulus),
     )
 
@@ -135,7 +135,8 @@ def leave_module_screen(attempt: Attempt, scene: Scene, step: Literal[1, 2]) -> 
         behind=behind,
         step=step,
         unanswered=tuple(
-            UnansweredTask(each, numbers[each], scene.content.items[each].prompt) for each in attempt.unanswered()
+            UnansweredTask(each, numbers[ItemId(each)], scene.content.items[each].prompt)
+            for each in attempt.unanswered()
         ),
         is_last=behind.is_last_module,
     )
@@ -218,11 +219,11 @@ def _share_done(state: StepState, scene: Scene, length_ms: int) -> float:
 # --- writing --------------------------------------------------------------------------------------------------------------
 
 
-def writing_screen(attempt: Attempt, scene: Scene) -> WritingScreen:
-    """The present writing task, or the choice of topics where none is chosen."""
+def writing_screen(attempt: Attempt, scene: Scene, *, choosing_in: str = "") -> WritingScreen:
+    """The present writing task, or the choice of topics where none is chosen or ``choosing_in`` asks to choose again."""
     tasks = _task_set(attempt)
     slot = present_slot(attempt)
-    chosen = task_of(attempt, slot)
+    chosen = None if slot.id == choosing_in else attempt.task_in(slot)
     task = scene.content.tasks[chosen or slot.tasks[0]]
     number = tasks.slots.index(slot) + 1
     return WritingScreen(
@@ -242,7 +243,9 @@ def writing_screen(attempt: Attempt, scene: Scene) -> WritingScreen:
 
 def hand_in_screen(attempt: Attempt, scene: Scene, step: Literal[1, 2]) -> HandInScreen:
     """The two-step question before a writing part is handed in."""
-    rows = tuple(_hand_in_task(attempt, scene, slot, place) for place, slot in enumerate(_task_set(attempt).slots, start=1))
+    rows = tuple(
+        _hand_in_task(attempt, scene, slot, place) for place, slot in enumerate(_task_set(attempt).slots, start=1)
+    )
     return HandInScreen(
         settings=scene.settings,
         behind=writing_screen(attempt, scene),
@@ -258,15 +261,8 @@ def present_slot(attempt: Attempt) -> TaskSlot:
     return tasks.slot_of[TaskId(attempt.item)] if attempt.item else tasks.slots[0]
 
 
-def task_of(attempt: Attempt, slot: TaskSlot) -> TaskId | None:
-    """The task answered in a slot: its only one, or the topic chosen; None while none is."""
-    if len(slot.tasks) == 1:
-        return slot.tasks[0]
-    return attempt.chosen_topics.get(slot.id)
-
-
 def _tab(attempt: Attempt, slot: TaskSlot, number: int) -> TaskTab:
-    task = task_of(attempt, slot)
+    task = attempt.task_in(slot)
     text = attempt.texts.get(task, "") if task else ""
     return TaskTab(task or slot.tasks[0], number, count_words(text), is_empty=not text.strip())
 

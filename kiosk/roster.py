@@ -165,9 +165,7 @@ class Roster:
 
     def orders_for(self, candidate: str, part: str) -> tuple[Order, ...]:
         """Orders about this candidate in this part (an empty part in an order means every part)."""
-        return tuple(
-            order for order in self.orders if order.candidate == candidate and order.part in {"", part}
-        )
+        return tuple(order for order in self.orders if order.candidate == candidate and order.part in {"", part})
 
     def superseded(self, candidate: str, part: str) -> str:
         """The attempt that a reset order ended last, "" if none."""

@@ -1,0 +1,306 @@
+"""The kiosk program: the one place that puts clock, folder, room, sound, window and lockdown together."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kiosk.clock import SystemClock
+from kiosk.errors import KioskError, SetUpError
+from kiosk.folder import Enrolment, StateFolder, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtWidgets import QApplication
+
+    from kiosk.conductor import Conductor
+    from kiosk.lockdown import Sequence as LockdownSequence
+    from kiosk.room import Room
+    from kiosk.views.window import ExamWindow
+    from sync.keys import DeviceKeys
+
+_log = logging.getLogger(__name__)
+
+TICK_MS: Final = 40
+"""Often enough for a level sign at 12 pictures a second and a step that begins on time; a tick costs well under 1 ms."""
+FOCUS_GRACE_MS: Final = 300
+"""A focus that comes back within this time was Qt's own moving between windows of ours."""
+USAGE: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the program was started."""
+
+    state: Path
+    store: str
+    ca: Path | None
+    token: str
+    seat: str
+    is_window: bool
+    is_demo: bool
+    robot_map: Path | None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the kiosk; the exit code is 0 when staff left it, 2 when it could not start."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    options = _options(argv)
+    try:
+        return run(options)
+    except KioskError as error:
+        print(f"kiosk: {error}", file=sys.stderr)
+        return USAGE
+
+
+def _options(argv: Sequence[str] | None) -> Options:
+    parser = argparse.ArgumentParser(prog="run kiosk", description="The exam window of one candidate's PC.")
+    parser.add_argument("--state", type=Path, required=True, help="folder that keeps this PC's keys and journals")
+    parser.add_argument("--store", default="", help="address of the central store, https://…; needed to enrol")
+    parser.add_argument("--ca", type=Path, help="the store's CA certificate (PEM); needed to enrol")
+    parser.add_argument("--enrol", default="", metavar="TOKEN", help="one-time token: enrol this PC first")
+    parser.add_argument("--seat", default="", help="what the seat is called in the room; needed to enrol")
+    parser.add_argument("--window", action="store_true", help="a window with a visible Leave; nothing is locked down")
+    parser.add_argument("--demo", action="store_true", help="accept the cheap password checks of a demo store")
+    parser.add_argument("--robot-map", type=Path, help="write where the controls are to this file (for robots)")
+    found = parser.parse_args(argv)
+    return Options(
+        found.state, found.store, found.ca, found.enrol, found.seat, found.window, found.demo, found.robot_map
+    )
+
+
+def run(options: Options) -> int:
+    """Start, run until left, and stop in order.
+
+    Raises:
+        KioskError: the PC is not enrolled, is a tablet, or cannot be locked down.
+    """
+    from kiosk.platforms import refuse_tablet  # noqa: PLC0415 - loaded when run, so that --help is quick
+
+    refuse_tablet()
+    folder = StateFolder(options.state)
+    keys = device_keys(folder)
+    clock = SystemClock()
+    if options.token:
+        enrol(folder, keys, clock, options)
+    enrolment = folder.enrolment()
+    if enrolment is None:
+        raise SetUpError(
+            "This PC is not enrolled", "Start it once with --enrol TOKEN --store URL --ca FILE --seat NAME."
+        )
+    return _Program(options, folder, keys, clock, enrolment).run()
+
+
+def device_keys(folder: StateFolder) -> DeviceKeys:
+    """This PC's private keys, made at its first start."""
+    from sync.keys import DeviceKeys  # noqa: PLC0415 - as above
+
+    if not folder.device_keys.exists():
+        DeviceKeys.create().save(folder.device_keys)
+    return DeviceKeys.load(folder.device_keys)
+
+
+def enrol(folder: StateFolder, keys: DeviceKeys, clock: SystemClock, options: Options) -> None:
+    """Give this PC's public keys to the store, and remember the store's.
+
+    Raises:
+        SetUpError: an argument is missing, or the store refuses.
+    """
+    from sync.client import StoreClient  # noqa: PLC0415 - as above
+    from sync.errors import SyncError  # noqa: PLC0415 - as above
+
+    if not options.store or options.ca is None or not options.seat:
+        raise SetUpError(
+            "Enrolling needs the store's address, its CA certificate and the seat's name", "Give all three."
+        )
+    write_atomically(folder.ca_file, options.ca.read_bytes())
+    with StoreClient(options.store, folder.ca_file, "", keys, now_utc_ms=clock.wall_ms) as client:
+        try:
+            given = client.enrol(options.token, options.seat)
+        except SyncError as error:
+            raise SetUpError(str(error), "Ask the test manager for a new token.") from error
+    folder.keep_enrolment(
+        Enrolment(
+            device=given.device_id,
+            name=options.seat,
+            store_url=options.store,
+            order_key=given.order_key,
+            ticket_key=given.ticket_key,
+            receipt_key=given.receipt_key,
+            content_key=given.content_key_trusted,
+        )
+    )
+
+
+class _Program:
+    """The running program, wired together."""
+
+    def __init__(
+        self, options: Options, folder: StateFolder, keys: DeviceKeys, clock: SystemClock, enrolment: Enrolment
+    ) -> None:
+        self._options = options
+        self._folder = folder
+        self._keys = keys
+        self._clock = clock
+        self._enrolment = enrolment
+
+    def run(self) -> int:
+        from PySide6.QtCore import QTimer  # noqa: PLC0415 - Qt is loaded last, when nothing can refuse any more
+
+        app = _application()
+        window = self._window()
+        room = self._room()
+        conductor = self._conductor(app, window, room)
+        window.intent.connect(conductor.wish)
+        lockdown = None if self._options.is_window else self._lockdown(window)
+        if lockdown is None:
+            window.show()
+        else:
+            lockdown.perform()
+        timer = QTimer()
+        timer.timeout.connect(conductor.tick)
+        room.start()
+        timer.start(TICK_MS)
+        conductor.tick()
+        watch = _FocusWatch(app, conductor, window)
+        signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
+        code = app.exec()
+        watch.stop()
+        timer.stop()
+        conductor.close()
+        room.stop()
+        if lockdown is not None:
+            lockdown.revert()
+        return code
+
+    def _window(self) -> ExamWindow:
+        from kiosk.views.window import ExamWindow  # noqa: PLC0415 - as above
+
+        return ExamWindow(shows_leave=self._options.is_window)
+
+    def _room(self) -> Room:
+        from kiosk.room import Room  # noqa: PLC0415 - as above
+        from sync.client import StoreClient  # noqa: PLC0415 - as above
+
+        enrolment = self._enrolment
+
+        def connect() -> StoreClient:
+            return StoreClient(
+                enrolment.store_url,
+                self._folder.ca_file,
+                enrolment.device,
+                self._keys,
+                now_utc_ms=self._clock.wall_ms,
+            )
+
+        return Room(self._folder, enrolment, self._keys, connect, self._clock)
+
+    def _conductor(self, app: QApplication, window: ExamWindow, room: Room) -> Conductor:
+        from kiosk.conductor import Conditions, Conductor  # noqa: PLC0415 - as above
+        from kiosk.screens import Screen  # noqa: PLC0415, TC001 - as above
+        from kiosk.sound import StreamPlayer  # noqa: PLC0415 - as above
+        from sync.passwords import PRODUCTION_MINIMUM, Cost  # noqa: PLC0415 - as above
+        from sync.progress import sign_progress  # noqa: PLC0415 - as above
+        from sync.writer import FREE_NEEDED  # noqa: PLC0415 - as above
+
+        robot_map = self._options.robot_map
+
+        def show(screen: Screen) -> None:
+            window.show_screen(screen)
+            if robot_map is not None:
+                _write_robot_map(robot_map, window, screen, conductor)
+
+        conductor = Conductor(
+            Conditions(
+                device=self._enrolment.device,
+                seat=self._enrolment.name,
+                password_minimum=Cost(8, 1, 1) if self._options.is_demo else PRODUCTION_MINIMUM,
+                free_needed=FREE_NEEDED,
+                locks_on_focus_loss=not self._options.is_window,
+            ),
+            folder=self._folder,
+            clock=self._clock,
+            room=room,
+            player=StreamPlayer(),
+            sign_report=lambda progress: sign_progress(progress, self._keys.signing),
+            show=show,
+            leave=lambda: app.exit(0),
+        )
+        return conductor
+
+    def _lockdown(self, window: ExamWindow) -> LockdownSequence:
+        from kiosk.lockdown import Sequence  # noqa: PLC0415 - as above
+        from kiosk.lockdown.clear_clipboard import ClearClipboard  # noqa: PLC0415 - as above
+        from kiosk.lockdown.fill_screen import FillScreen  # noqa: PLC0415 - as above
+        from kiosk.lockdown.grab_keyboard import GrabKeyboard  # noqa: PLC0415 - as above
+        from kiosk.lockdown.keep_screen_on import KeepScreenOn  # noqa: PLC0415 - as above
+        from kiosk.lockdown.one_display import OneDisplay  # noqa: PLC0415 - as above
+
+        steps = (OneDisplay(), KeepScreenOn(), ClearClipboard(), FillScreen(window), GrabKeyboard(window))
+        return Sequence(steps, self._folder.lockdown_file)
+
+
+class _FocusWatch:
+    """Tells the conductor when another program's window came before ours."""
+
+    def __init__(self, app: QApplication, conductor: Conductor, window: ExamWindow) -> None:
+        from PySide6.QtCore import Qt, QTimer  # noqa: PLC0415 - as above
+
+        self._inactive = Qt.ApplicationState.ApplicationActive
+        self._app = app
+        self._window = window
+        self._conductor = conductor
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._lost)
+        app.applicationStateChanged.connect(self._changed)
+
+    def stop(self) -> None:
+        """Watch no more: the program is about to end by itself."""
+        self._app.applicationStateChanged.disconnect(self._changed)
+
+    def _changed(self, state: object) -> None:
+        if state == self._inactive:
+            self._timer.stop()
+        else:
+            self._timer.start(FOCUS_GRACE_MS)
+
+    def _lost(self) -> None:
+        self._conductor.focus_lost("another window came before the test")
+        self._window.raise_()
+        self._window.activateWindow()
+
+
+def _application() -> QApplication:
+    from PySide6.QtWidgets import QApplication  # noqa: PLC0415 - as above
+
+    os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.*=false")
+    existing = QApplication.instance()
+    return existing if isinstance(existing, QApplication) else QApplication(["proverom"])
+
+
+def _write_robot_map(path: Path, window: ExamWindow, screen: object, conductor: Conductor) -> None:
+    """Where the controls are, for robots that press real buttons; it tells nothing that is not on the screen."""
+    from PySide6.QtCore import QTimer  # noqa: PLC0415 - as above
+
+    def write() -> None:
+        running = conductor.running
+        plain = {
+            "screen": type(screen).__name__,
+            "controls": window.robot_map(),
+            "attempt": "" if running is None else running.attempt.id,
+            "item": "" if running is None else running.attempt.item or "",
+        }
+        spare = path.with_suffix(".new")
+        spare.write_text(json.dumps(plain), encoding="utf-8")
+        spare.replace(path)
+
+    QTimer.singleShot(0, write)

@@ -1,0 +1,372 @@
+"""What this PC knows of its room, and how it comes to know: one thread that talks to the store, and keeps at it.
+
+The thread publishes immutable snapshots (`RoomState`); the conductor reads the newest one and never waits for the network.
+What is needed for a sitting lies in the state folder, so a kiosk that starts without a network goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from engine.state import Phase
+from itembank.errors import ItemBankError
+from itembank.package import Package, open_public, open_sealed
+from kiosk.folder import write_atomically
+from kiosk.roster import KnownAttempt
+from sync.errors import SyncError
+from sync.orders import OrderList
+from sync.outbox import Outbox
+from sync.release import Ed25519Trust, open_device_share, open_grant, verify_grant
+from sync.ticket import open_ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from itembank.package import PublicPart
+    from kiosk.clock import SystemClock
+    from kiosk.folder import Enrolment, StateFolder
+    from sync.client import StoreClient
+    from sync.keys import BoxKey, DeviceKeys
+    from sync.outbox import Delivered
+    from sync.ticket import Ticket
+
+_log = logging.getLogger(__name__)
+
+SEND_EVERY_S: Final = 3.0
+ASK_EVERY_S: Final = 5.0
+REPORT_EVERY_S: Final = 5.0
+IDLE_S: Final = 0.2
+ORDERS_WAIT_MS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RoomState:
+    """A snapshot: what is known now. ``trouble`` is the last sentence of something that could not be done, "" if none."""
+
+    ticket: Ticket | None = None
+    orders: OrderList | None = None
+    public: Mapping[str, PublicPart] = field(default_factory=dict[str, "PublicPart"])
+    packages: Mapping[str, Package] = field(default_factory=dict[str, Package])
+    recovery: BoxKey | None = None
+    attempts: tuple[KnownAttempt, ...] = ()
+    handovers: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict[str, "tuple[bytes, ...]"])
+    delivered: Mapping[str, Delivered] = field(default_factory=dict[str, "Delivered"])
+    is_online: bool = False
+    contact_ms: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A journal being written: how many of its records are durable, asked for when envelopes are packed."""
+
+    attempt: str
+    durable_counts: Callable[[], Mapping[str, int]]
+
+
+class Room:
+    """The thread's handle: snapshots out, wishes in."""
+
+    def __init__(
+        self,
+        folder: StateFolder,
+        enrolment: Enrolment,
+        keys: DeviceKeys,
+        connect: Callable[[], StoreClient],
+        clock: SystemClock,
+    ) -> None:
+        self._folder = folder
+        self._enrolment = enrolment
+        self._keys = keys
+        self._client = connect()
+        self._orders_client = connect()
+        self._clock = clock
+        self._state = RoomState()
+        self._reports: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._acks: queue.SimpleQueue[tuple[str, int, int]] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._watch: Watch | None = None
+        self._hurry = threading.Event()
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._outbox = Outbox(folder.journals, device_key=keys.signing, receipt_key=enrolment.key("receipt_key"))
+        self._threads = [
+            threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+            for name, work in (("room", self._once), ("orders", self._orders_once))
+        ]
+
+    # --- for the conductor --------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> RoomState:
+        """The newest snapshot."""
+        return self._state
+
+    def start(self) -> None:
+        """Take in what lies in the state folder, then talk to the store from now on."""
+        self._load()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the threads; what is unsent waits for the next start."""
+        self._stopping.set()
+        self._hurry.set()
+        for thread in self._threads:
+            thread.join(timeout=2)
+
+    def report(self, progress: bytes) -> None:
+        """Send a signed progress report when the store is in reach; older unsent ones are dropped."""
+        while not self._reports.empty():
+            self._reports.get_nowait()
+        self._reports.put(progress)
+
+    def acknowledge(self, sitting: str, number: int, applied_ms: int) -> None:
+        """Tell the store that an order has taken effect here."""
+        self._acks.put((sitting, number, applied_ms))
+
+    def watch(self, watch: Watch | None) -> None:
+        """From now on send also what this journal makes durable."""
+        self._watch = watch
+
+    def hurry(self) -> None:
+        """Send what is unsent now, not at the next turn."""
+        self._hurry.set()
+
+    def want_handover(self, attempt: str) -> None:
+        """Fetch an attempt's envelopes that another PC sent; they come in ``handovers``."""
+        self._wanted.put(attempt)
+        self._hurry.set()
+
+    # --- the threads --------------------------------------------------------------------------------------------------
+
+    def _run(self, work: Callable[[], None]) -> None:
+        while not self._stopping.is_set():
+            try:
+                work()
+            except (SyncError, ItemBankError, OSError) as error:
+                self._change(is_online=False, trouble=str(error))
+                self._stopping.wait(1.0)
+
+    def _change(self, **changes: object) -> None:
+        with self._lock:
+            self._state = replace(self._state, **changes)  # type: ignore[arg-type]
+
+    def _in_contact(self) -> None:
+        self._change(is_online=True, contact_ms=self._clock.wall_ms(), trouble="")
+
+    def _once(self) -> None:
+        begun = time.monotonic()
+        self._ask()
+        self._send()
+        next_send = begun + SEND_EVERY_S
+        while not self._stopping.is_set() and time.monotonic() < begun + ASK_EVERY_S:
+            hurried = self._hurry.wait(IDLE_S)
+            self._hurry.clear()
+            self._send_reports()
+            self._fetch_handovers()
+            if hurried or time.monotonic() >= next_send:
+                self._send()
+                next_send = time.monotonic() + SEND_EVERY_S
+
+    def _ask(self) -> None:
+        """Time, ticket, packages, grants, share: whatever is missing or newer."""
+        self._clock.correct_by_store(self._client.synchronise())
+        self._in_contact()
+        sitting = self._choose_sitting()
+        if sitting is None:
+            return
+        self._refresh_ticket(sitting)
+        ticket = self._state.ticket
+        if ticket is None:
+            return
+        for release in {each.release for each in ticket.releases}:
+            if not self._folder.release(release).exists():
+                write_atomically(self._folder.release(release), self._client.package(release))
+            if not self._folder.grant(sitting, release).exists() and not self._is_closed():
+                write_atomically(self._folder.grant(sitting, release), self._client.grant(sitting, release))
+        self._refresh_attempts(sitting)
+        self._open_what_may_be_opened()
+
+    def _choose_sitting(self) -> str | None:
+        known = self._state.ticket
+        sittings = [str(each["sitting"]) for each in self._client.sittings() if each.get("state") != "CLOSED"]
+        if known is not None and known.sitting in sittings and not self._is_closed():
+            return known.sitting
+        return sittings[0] if sittings else None
+
+    def _refresh_ticket(self, sitting: str) -> None:
+        data = self._client.ticket(sitting)
+        ticket = self._opened_ticket(sitting, data)
+        if self._state.ticket is None or ticket.version > self._state.ticket.version or ticket.sitting != sitting:
+            write_atomically(self._folder.ticket(sitting), data)
+            self._folder.keep_high_water(f"ticket {sitting}", ticket.version)
+        if self._state.ticket is None or self._state.ticket.sitting != sitting:
+            self._change(orders=OrderList(sitting, self._enrolment.key("order_key")))
+        self._change(ticket=ticket)
+
+    def _opened_ticket(self, sitting: str, data: bytes) -> Ticket:
+        return open_ticket(
+            data,
+            sitting=sitting,
+            device=self._enrolment.device,
+            box=self._keys.box,
+            ticket_key=self._enrolment.key("ticket_key"),
+            now_utc_ms=self._clock.wall_ms(),
+            seen_version=self._folder.high_water().get(f"ticket {sitting}", 0),
+        )
+
+    def _refresh_attempts(self, sitting: str) -> None:
+        self._change(
+            attempts=tuple(
+                KnownAttempt(
+                    attempt=each.attempt,
+                    candidate=each.candidate,
+                    part=each.part,
+                    device=each.device,
+                    phase=Phase(each.phase),
+                    is_local=False,
+                )
+                for each in self._client.attempts(sitting)
+            )
+        )
+
+    def _orders_once(self) -> None:
+        ticket, orders = self._state.ticket, self._state.orders
+        if ticket is None or orders is None:
+            self._stopping.wait(IDLE_S)
+            return
+        data = self._orders_client.orders(ticket.sitting, after=orders.last_number, wait_ms=ORDERS_WAIT_MS)
+        longer = orders.extended(data)
+        self._in_contact()
+        if longer.last_number > orders.last_number:
+            write_atomically(self._folder.orders(ticket.sitting), longer.encode())
+            self._change(orders=longer)
+            if self._is_closed():
+                self._folder.wipe_secrets(ticket.sitting)
+                self._change(packages={}, recovery=None)
+            self._open_what_may_be_opened()
+
+    def _is_open(self) -> bool:
+        orders = self._state.orders
+        return orders is not None and any(order.kind == "open" for order in orders.orders) and not self._is_closed()
+
+    def _is_closed(self) -> bool:
+        orders = self._state.orders
+        return orders is not None and any(order.kind == "close" for order in orders.orders)
+
+    # --- opening ------------------------------------------------------------------------------------------------------
+
+    def _trust(self) -> Ed25519Trust:
+        return Ed25519Trust(self._enrolment.key("content_key"), self._folder.high_water())
+
+    def _open_what_may_be_opened(self) -> None:
+        """Public parts at any time; packages and the recovery key once the sitting is OPENED."""
+        with self._lock:
+            ticket = self._state.ticket
+        if ticket is None:
+            return
+        now_ms = self._clock.wall_ms()
+        for release in {each.release for each in ticket.releases}:
+            path = self._folder.release(release)
+            if release not in self._state.public and path.exists():
+                part = open_public(path, self._trust(), now_utc_ms=now_ms)
+                self._folder.keep_high_water(part.manifest.series, part.manifest.version)
+                self._change(public={**self._state.public, release: part})
+        if self._is_open():
+            for release in {each.release for each in ticket.releases} - set(self._state.packages):
+                self._open_package(ticket.sitting, release)
+
+    def _open_package(self, sitting: str, release: str) -> None:
+        grant = self._folder.read(self._folder.grant(sitting, release))
+        if grant is None or not self._folder.release(release).exists():
+            return
+        share = self._folder.read(self._folder.share(sitting))
+        if share is None:
+            share = self._client.share(sitting)
+            write_atomically(self._folder.share(sitting), share)
+        release_share = open_device_share(
+            share,
+            sitting=sitting,
+            device=self._enrolment.device,
+            box=self._keys.box,
+            ticket_key=self._enrolment.key("ticket_key"),
+        )
+        granted = open_grant(
+            grant,
+            sitting=sitting,
+            device=self._enrolment.device,
+            release=release,
+            keys=self._keys,
+            release_share=release_share,
+            content_key=self._enrolment.key("content_key"),
+            now_utc_ms=self._clock.wall_ms(),
+        )
+        path = self._folder.release(release)
+        package = open_sealed(path, granted.content_key, self._trust(), now_utc_ms=self._clock.wall_ms())
+        self._change(packages={**self._state.packages, release: package}, recovery=granted.recovery)
+
+    def recovery_public(self, sitting: str, release: str) -> str | None:
+        """The sitting's recovery public key as the authority's grant names it; None before the grant is here."""
+        grant = self._folder.read(self._folder.grant(sitting, release))
+        return None if grant is None else verify_grant(grant, self._enrolment.key("content_key")).recovery_public
+
+    def _load(self) -> None:
+        """What earlier runs left: the newest sitting's ticket, orders and, if open, its packages."""
+        for sitting in reversed(self._folder.sittings()):
+            data = self._folder.read(self._folder.ticket(sitting))
+            if data is None:
+                continue
+            try:
+                ticket = self._opened_ticket(sitting, data)
+                orders = OrderList(sitting, self._enrolment.key("order_key"))
+                kept = self._folder.read(self._folder.orders(sitting))
+                self._change(ticket=ticket, orders=orders if kept is None else orders.extended(kept))
+                if self._is_closed():
+                    continue
+                self._open_what_may_be_opened()
+            except (SyncError, ItemBankError, OSError) as error:
+                self._change(trouble=str(error))
+                continue
+            return
+
+    # --- sending ------------------------------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        watch = self._watch
+        while not self._stopping.is_set():
+            parcels = self._outbox.pending(_durable(watch))
+            for parcel in parcels:
+                self._outbox.received(self._client.deliver(parcel.data))
+            if not parcels:
+                break
+            self._in_contact()
+        self._tell_delivered(watch)
+
+    def _tell_delivered(self, watch: Watch | None) -> None:
+        attempts = [*self._state.delivered, *([] if watch is None else [watch.attempt])]
+        durable = _durable(watch)
+        self._change(delivered={each: self._outbox.delivered(each, durable) for each in attempts})
+
+    def _send_reports(self) -> None:
+        while not self._acks.empty():
+            sitting, number, applied_ms = self._acks.get_nowait()
+            self._client.acknowledge(sitting, number, applied_at_ms=applied_ms)
+        if not self._reports.empty():
+            self._client.progress(self._reports.get_nowait())
+            self._in_contact()
+
+    def _fetch_handovers(self) -> None:
+        while not self._wanted.empty():
+            attempt = self._wanted.get_nowait()
+            envelopes = self._client.envelopes(attempt)
+            self._change(handovers={**self._state.handovers, attempt: envelopes})
+
+
+def _durable(watch: Watch | None) -> Mapping[str, int]:
+    return {} if watch is None else watch.durable_counts()
