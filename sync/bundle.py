@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from engine.events import Event
 from sync.entries import EVENT_STREAM, TimedEvent, decode_event
@@ -19,6 +19,7 @@ from sync.errors import CannotOpenError, DamagedError, SyncDataError
 from sync.files import DiskFiles, Files
 from sync.journal import FoundSegment, Recovered, recover
 from sync.keys import VerifyKey
+from sync.outbox import ENVELOPE_SUFFIX
 from sync.segment import (
     Link,
     Opener,
@@ -29,8 +30,6 @@ from sync.segment import (
     StreamName,
     open_stream_keys,
 )
-
-ENVELOPE_SUFFIX: Final = ".envelope"
 
 FaultKind = Literal[
     "damaged_envelope",

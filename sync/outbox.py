@@ -24,6 +24,7 @@ from sync.keys import SigningKey, VerifyKey
 from sync.receipt import Receipt, verify_receipt
 from sync.segment import NO_HASH, Count, Hash, Id, SegmentScan
 
+ENVELOPE_SUFFIX: Final = ".envelope"
 LEDGER_NAME: Final = "outbox.jsonl"
 _MAX_LINE: Final = 8192
 
@@ -108,15 +109,14 @@ class Outbox:
         Raises:
             OSError: the disk refused.
         """
-        parcels: list[Parcel] = []
-        for scan in self._segments(durable or {}):
-            self._plan(scan, (durable or {}).get(scan.header.segment, scan.count))
-            for entry in self._packed.get(scan.header.segment, []):
-                if (entry.segment, entry.first, entry.last) not in self._receipts:
-                    parcels.append(self._parcel(scan, entry))
-                    if len(parcels) == most:
-                        return tuple(parcels)
-        return tuple(parcels)
+        waiting: list[Parcel] = []
+        for scan in self._segments(durable):
+            self._plan(scan, _durable_count(scan, durable), patiently=True)
+            for entry in self._waiting(scan.header.segment):
+                if len(waiting) == most:
+                    return tuple(waiting)
+                waiting.append(self._parcel(scan, entry))
+        return tuple(waiting)
 
     def received(self, data: bytes) -> Receipt:
         """Take in a receipt; it is durable when this returns.
@@ -139,9 +139,9 @@ class Outbox:
         """
         records = received = 0
         conflicts: list[Conflict] = []
-        for scan in self._segments(durable or {}):
+        for scan in self._segments(durable):
             if scan.header.attempt == attempt:
-                limit = (durable or {}).get(scan.header.segment, scan.count)
+                limit = _durable_count(scan, durable)
                 records += sum(1 for record in scan.records if record.counter < limit)
                 for entry in self._packed.get(scan.header.segment, []):
                     receipt = self._receipts.get((entry.segment, entry.first, entry.last))
@@ -157,30 +157,36 @@ class Outbox:
         Raises:
             OSError: the disk or stick refused.
         """
-        parcels = self.pending(durable, most=1_000_000)
-        for parcel in parcels:
-            name = f"{parcel.attempt}-{parcel.segment}-{parcel.first:08d}.envelope"
-            self._files.replace(folder / name, parcel.data)
-        return len(parcels)
+        written = 0
+        for scan in self._segments(durable):
+            self._plan(scan, _durable_count(scan, durable), patiently=False)
+            for entry in self._waiting(scan.header.segment):
+                name = f"{entry.attempt}-{entry.segment}-{entry.first:08d}{ENVELOPE_SUFFIX}"
+                self._files.replace(folder / name, self._parcel(scan, entry).data)
+                written += 1
+        return written
 
-    def _segments(self, durable: Mapping[str, int]) -> list[SegmentScan]:
+    def _segments(self, durable: Mapping[str, int] | None) -> list[SegmentScan]:
         """All segments of the folder, oldest first; files that no longer grow are read once."""
         for name in self._files.names(self._folder):
             if name.endswith(SUFFIX) and name not in self._whole:
                 scan = read_segment(self._folder / name, files=self._files)
                 if scan is not None:
                     self._scans[name] = scan
-                    if scan.header.segment not in durable:
+                    if durable is not None and scan.header.segment not in durable:
                         self._whole.add(name)
         return sorted(self._scans.values(), key=lambda scan: (scan.header.attempt, scan.header.ordinal))
 
-    def _plan(self, scan: SegmentScan, limit: int) -> None:
-        """Fix the ranges of what is durable and not planned yet, and write them down before anything is sent."""
+    def _plan(self, scan: SegmentScan, limit: int, *, patiently: bool) -> None:
+        """Fix the ranges of what is durable and not planned yet, and write them down before anything is sent.
+
+        Patiently: while something is under way, what does not fill an envelope waits for more to come.
+        """
         planned = self._packed.setdefault(scan.header.segment, [])
         first = planned[-1].last + 1 if planned else 0
         while (found := next_range(scan, first, below=limit)) is not None:
-            if self._is_waiting(scan.header.segment) and found[1] + 1 == limit:
-                return  # something is under way already: let more records come together
+            if patiently and found[1] + 1 == limit and self._waiting(scan.header.segment):
+                return
             previous = planned[-1].sha256 if planned else NO_HASH
             data = pack(scan, *found, previous, self._device_key)
             entry = _Packed(
@@ -202,8 +208,12 @@ class Outbox:
         data = pack(scan, entry.first, entry.last, previous, self._device_key)
         return Parcel(entry.attempt, entry.segment, entry.first, entry.last, entry.sha256, data)
 
-    def _is_waiting(self, segment: str) -> bool:
-        return any((segment, entry.first, entry.last) not in self._receipts for entry in self._packed.get(segment, []))
+    def _waiting(self, segment: str) -> list[_Packed]:
+        return [
+            entry
+            for entry in self._packed.get(segment, [])
+            if (segment, entry.first, entry.last) not in self._receipts
+        ]
 
     def _take(self, receipt: Receipt) -> None:
         for entry in self._packed.get(receipt.segment, []):
@@ -247,3 +257,8 @@ class Outbox:
             file.sync()
         finally:
             file.close()
+
+
+def _durable_count(scan: SegmentScan, durable: Mapping[str, int] | None) -> int:
+    """How many records of a segment may be sent: all of one that no longer grows."""
+    return scan.count if durable is None else durable.get(scan.header.segment, scan.count)

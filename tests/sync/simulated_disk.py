@@ -1,7 +1,7 @@
 """A disk in memory behind `sync.files.Files`: it fills up, fails, writes short, and loses what was not synced.
 
-What is on the platter and what only the page cache holds are kept apart, sector by sector. `power_cut` leaves any subset
-of the unsynced sectors, the last one possibly torn. After a failed sync the unsynced sectors are marked clean, as Linux
+What is on the platter and what only the page cache holds are kept apart, sector by sector. `power_cut` leaves any
+subset of the unsynced sectors, the last one possibly torn. After a failed sync the unsynced sectors are marked clean, as Linux
 does: a later sync reports success and has kept nothing.
 """
 

@@ -1,0 +1,169 @@
+"""An envelope is verified before it counts, opens for the right key, and no changed one is ever accepted."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.canonical import canonical_bytes, plain_of
+from sync.envelope import (
+    RECORDS_BYTES,
+    claimed_device,
+    envelope_sha256,
+    erase_stream,
+    next_range,
+    open_envelope,
+    pack,
+    verify,
+)
+from sync.errors import CannotOpenError, DamagedError, SyncDataError, SyncUsageError, WrongSignatureError
+from sync.segment import NO_HASH, Binding, SegmentScan, open_stream_keys, scan_segment
+from tests.sync.examples import BINDING, recovery, results, scanned, segment, signing, written
+
+KEY = signing("pc-07")
+
+
+def packed(scan: SegmentScan) -> list[bytes]:
+    envelopes: list[bytes] = []
+    previous, first = NO_HASH, 0
+    while (found := next_range(scan, first)) is not None:
+        envelopes.append(pack(scan, *found, previous, KEY))
+        previous, first = envelope_sha256(envelopes[-1]), found[1] + 1
+    return envelopes
+
+
+@given(st.lists(st.binary(max_size=9000), min_size=1, max_size=12))
+def test_what_was_packed_is_verified_and_opened_in_order(payloads: list[bytes]) -> None:
+    scan = scanned(payloads)
+    opened: list[bytes | None] = []
+    for data in packed(scan):
+        envelope = verify(data, KEY.public)
+        assert sum(len(record.raw) for record in envelope.records) <= RECORDS_BYTES or len(envelope.records) == 1
+        assert claimed_device(data) == BINDING.device
+        for opener in (results(), recovery()):
+            records = open_envelope(envelope, open_stream_keys(envelope.preamble, opener))
+        opened += [record.payload for record in records]
+    assert opened == payloads
+
+
+def test_the_same_range_is_packed_to_the_same_bytes() -> None:
+    _, data = written([b"x" * 5000] * 9)
+    assert packed(scan_segment(data)) == packed(scan_segment(data))
+
+
+def test_each_envelope_names_the_one_before() -> None:
+    envelopes = [verify(data, KEY.public) for data in packed(scanned([b"x" * 5000] * 9))]
+    assert len(envelopes) > 2
+    assert [each.header.previous for each in envelopes] == [NO_HASH, *(each.sha256 for each in envelopes[:-1])]
+    heads = [each.header.head for each in envelopes]
+    assert [each.header.before for each in envelopes[1:]] == heads[:-1]
+
+
+def test_damage_on_the_disk_ends_an_envelope_and_the_rest_still_travels() -> None:
+    _, data = written([b"x" * 100] * 6)
+    place = data.index(scan_segment(data).records[2].raw)
+    scan = scan_segment(data[:place] + b"\0" * 30 + data[place + 30 :])
+    one, two = (verify(each, KEY.public) for each in packed(scan))
+    assert (one.header.first, one.header.last, two.header.first, two.header.last) == (0, 1, 3, 5)
+    assert two.header.before == ""
+
+
+def test_a_device_that_is_not_the_signer_is_refused() -> None:
+    (data,) = packed(scanned([b"answer"]))
+    with pytest.raises(WrongSignatureError, match="envelope is not signed by the device it names"):
+        verify(data, signing("pc-08").public)
+
+
+def test_without_its_key_nothing_is_read() -> None:
+    (data,) = packed(scanned([b"the answer is B"]))
+    assert b"the answer" not in data
+    envelope = verify(data, KEY.public)
+    other = segment()
+    with pytest.raises(CannotOpenError):
+        open_envelope(envelope, other.keys)
+
+
+def test_an_erased_stream_leaves_signature_hash_and_chain_but_is_refused_at_the_door() -> None:
+    (data,) = packed(scanned([b"answer"]))
+    erased = erase_stream(data, "keys")
+    assert len(erased) < len(data)
+    assert envelope_sha256(erased) == envelope_sha256(data)
+    assert verify(erased, KEY.public, erased=["keys"]).header == verify(data, KEY.public).header
+    with pytest.raises(DamagedError, match="sealed keys of stream 'keys' are missing"):
+        verify(erased, KEY.public)
+    assert set(open_stream_keys(verify(erased, KEY.public, erased=["keys"]).preamble, results())) == {"answers", "form"}
+
+
+def test_a_range_that_is_not_there_is_not_packed() -> None:
+    with pytest.raises(SyncUsageError, match="records 0 to 5 are not all in the segment"):
+        pack(scanned([b"one"]), 0, 5, NO_HASH, KEY)
+    assert next_range(scanned([b"one"]), 1) is None
+    assert next_range(scanned([b"one", b"two"]), 0, below=1) == (0, 0)
+
+
+def test_an_impostor_signing_another_devices_records_is_found() -> None:
+    """A cleared but dishonest PC cannot send a segment under another binding: header and segment must agree."""
+    scan = scanned([b"answer"])
+    moved = scan.preamble.model_copy(update={"header": scan.header.model_copy(update={"attempt": "another"})})
+    forged = pack(SegmentScan(moved, scan.records, (), (), b"", 0), 0, 0, NO_HASH, KEY)
+    with pytest.raises(DamagedError, match="record 0 does not continue the chain"):
+        verify(forged, KEY.public)
+    other = scanned([b"answer"]).preamble
+    mixed = pack(SegmentScan(moved, scan.records, (), (), b"", 0), 0, 0, NO_HASH, KEY)
+    header = mixed[12 : 12 + int.from_bytes(mixed[8:12], "big")]
+    signed = b"PVRMENV1" + block(header) + block(canonical_bytes(plain_of(other.header))) + block(scan.records[0].raw)
+    keys = canonical_bytes(plain_of(other)["keys"])
+    with pytest.raises(DamagedError, match="differ in 'attempt'"):
+        verify(signed + KEY.sign("envelope", signed) + block(keys), KEY.public)
+
+
+def block(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+def test_records_moved_to_another_segment_do_not_open() -> None:
+    one, two = segment(), segment(Binding("s", "another-attempt", "pc-07", "r"))
+    stolen = scanned([b"good answer"], new=one)
+    target = scanned([b"poor answer"], new=two)
+    spliced = SegmentScan(target.preamble, stolen.records, (), (0,), b"", 0)
+    envelope = verify(pack(spliced, 0, 0, NO_HASH, KEY), KEY.public)
+    with pytest.raises(CannotOpenError):
+        open_envelope(envelope, two.keys)
+
+
+def test_no_changed_envelope_is_accepted() -> None:
+    """Flipped, cut, lengthened, reordered, spliced: thousands, none accepted as other than it was."""
+    chance = random.Random(20_261_201)
+    envelopes = packed(scanned([bytes([number]) * chance.randrange(2000) for number in range(60)]))
+    assert len(envelopes) >= 3
+    genuine = set(envelopes)
+    refused = 0
+    while refused < 3000:
+        data = mutated(chance, envelopes)
+        if data in genuine:
+            continue
+        with pytest.raises(SyncDataError):
+            verify(data, KEY.public)
+        refused += 1
+
+
+def mutated(chance: random.Random, envelopes: list[bytes]) -> bytes:
+    data, other = chance.choice(envelopes), chance.choice(envelopes)
+    place, end = chance.randrange(len(data)), chance.randrange(len(data) + 1)
+    match chance.randrange(6):
+        case 0:
+            return data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1 :]
+        case 1:
+            return data[:place]
+        case 2:
+            return data + chance.randbytes(chance.randrange(1, 50))
+        case 3:
+            return data[: min(place, end)] + data[max(place, end) :]
+        case 4:
+            return data[:place] + other[place:]
+        case _:
+            length = chance.randrange(1, 200)
+            return data[:place] + data[end : end + length] + data[place + length :]

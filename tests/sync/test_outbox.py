@@ -1,0 +1,223 @@
+"""The outbox sends everything until it has the store's receipt, and the same bytes again after a crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from sync.bundle import attempt_bundle, read_envelopes
+from sync.envelope import Envelope, verify
+from sync.errors import DamagedError, NotForUsError, WrongSignatureError
+from sync.keys import SigningKey
+from sync.outbox import LEDGER_NAME, Outbox
+from sync.receipt import Receipt, sign_receipt
+from sync.writer import JournalWriter
+from tests.sync.examples import BINDING, FOLDER, NOW, answer, recipients, results, signing, small_disk
+from tests.sync.simulated_disk import SimulatedDisk
+
+DEVICE, STORE = signing("pc-07"), signing("store receipts")
+
+
+class MemoryStore:
+    """A store in memory: verifies, keeps the first, answers with the receipt of what it keeps."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str, int, int], Envelope] = {}
+
+    def deliver(self, data: bytes) -> bytes:
+        envelope = verify(data, DEVICE.public)
+        kept = self.kept.setdefault(envelope.key, envelope)
+        return receipt_of(kept, is_conflict=kept.sha256 != envelope.sha256)
+
+
+def receipt_of(envelope: Envelope, *, key: SigningKey = STORE, is_conflict: bool = False) -> bytes:
+    attempt, segment, first, last = envelope.key
+    receipt = Receipt(
+        attempt=attempt,
+        segment=segment,
+        first=first,
+        last=last,
+        sha256=envelope.sha256,
+        device=envelope.header.device,
+        stored_utc_ms=NOW,
+        is_conflict=is_conflict,
+    )
+    return sign_receipt(receipt, key)
+
+
+def outbox(disk: SimulatedDisk) -> Outbox:
+    return Outbox(FOLDER, device_key=DEVICE, receipt_key=STORE.public, files=disk)
+
+
+def deliver_all(box: Outbox, store: MemoryStore) -> None:
+    while parcels := box.pending():
+        for parcel in parcels:
+            box.received(store.deliver(parcel.data))
+
+
+def begin(disk: SimulatedDisk) -> JournalWriter:
+    return JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=small_disk(disk))
+
+
+def wrote(disk: SimulatedDisk, count: int) -> JournalWriter:
+    writer = begin(disk)
+    for number in range(count):
+        writer.append(answer(number), utc_ms=NOW)
+    writer.commit()
+    return writer
+
+
+def test_everything_is_sent_once_receipted_and_then_nothing_more() -> None:
+    disk, store = SimulatedDisk(), MemoryStore()
+    wrote(disk, 250)
+    box = outbox(disk)
+    deliver_all(box, store)
+    delivered = box.delivered(BINDING.attempt)
+    assert (delivered.records, delivered.received, delivered.is_complete) == (250, 250, True)
+    bundle = read_envelopes(
+        [each.data for each in store.kept.values()], results(), {BINDING.device: DEVICE.public}, attempt=BINDING.attempt
+    )
+    assert bundle.events == tuple(answer(number) for number in range(250))
+    assert bundle.faults == ()
+
+
+def test_after_a_crash_without_receipts_the_same_bytes_are_sent_again() -> None:
+    disk = SimulatedDisk()
+    wrote(disk, 250)
+    first = outbox(disk).pending()
+    wrote(disk, 10)
+    again = outbox(disk).pending()
+    assert len(first) > 1
+    assert again[: len(first)] == first
+
+
+def test_only_durable_records_are_sent() -> None:
+    disk = SimulatedDisk()
+    writer = wrote(disk, 3)
+    writer.append(answer(3), utc_ms=NOW)
+    (parcel,) = outbox(disk).pending(writer.durable_counts())
+    assert (parcel.first, parcel.last) == (0, 2)
+
+
+def test_while_something_is_under_way_small_envelopes_are_not_heaped_up() -> None:
+    disk = SimulatedDisk()
+    writer, box = wrote(disk, 3), outbox(disk)
+    for number in range(20):
+        writer.append(answer(number), utc_ms=NOW)
+        writer.commit()
+        assert len(box.pending(writer.durable_counts())) == 1
+
+
+def test_a_lost_or_torn_ledger_costs_only_sending_again() -> None:
+    disk, store = SimulatedDisk(), MemoryStore()
+    wrote(disk, 250)
+    deliver_all(outbox(disk), store)
+    ledger = disk.read(FOLDER / LEDGER_NAME)
+    for left in (b"", ledger[: len(ledger) // 2], b"\xff" * 100 + ledger):
+        disk.put(FOLDER / LEDGER_NAME, left)
+        box = outbox(disk)
+        deliver_all(box, store)
+        assert box.delivered(BINDING.attempt).is_complete
+        assert outbox(disk).pending() == ()
+
+
+def test_a_receipt_that_is_forged_damaged_or_for_something_else_is_not_taken() -> None:
+    disk, store = SimulatedDisk(), MemoryStore()
+    wrote(disk, 5)
+    box = outbox(disk)
+    (parcel,) = box.pending()
+    envelope = verify(parcel.data, DEVICE.public)
+    with pytest.raises(WrongSignatureError, match="the store's receipt key"):
+        box.received(receipt_of(envelope, key=DEVICE))
+    genuine = store.deliver(parcel.data)
+    with pytest.raises(DamagedError):
+        box.received(genuine[:-1])
+    with pytest.raises((WrongSignatureError, DamagedError)):
+        box.received(genuine.replace(b'"last":4', b'"last":5'))
+    other = verify(parcel.data, DEVICE.public)
+    header = other.header.model_copy(update={"last": 77})
+    with pytest.raises(NotForUsError):
+        box.received(receipt_of(Envelope(header, other.preamble, other.records, other.sha256, b"")))
+    assert not box.delivered(BINDING.attempt).is_complete
+
+
+def test_a_conflict_is_shown_and_not_counted_as_delivered() -> None:
+    disk = SimulatedDisk()
+    wrote(disk, 5)
+    box = outbox(disk)
+    (parcel,) = box.pending()
+    envelope = verify(parcel.data, DEVICE.public)
+    stored = Envelope(envelope.header, envelope.preamble, envelope.records, "ab" * 32, b"")
+    receipt = box.received(receipt_of(stored, is_conflict=True))
+    delivered = box.delivered(BINDING.attempt)
+    assert (delivered.received, delivered.is_complete) == (0, False)
+    assert delivered.conflicts[0].receipt == receipt
+    assert box.pending() == ()
+
+
+def test_an_export_to_a_folder_reads_back_as_the_same_attempt() -> None:
+    disk = SimulatedDisk()
+    wrote(disk, 250)
+    stick = Path("/stick")
+    assert outbox(disk).export(stick) == len(disk.names(stick)) > 1
+    devices = {BINDING.device: DEVICE.public}
+    bundle = attempt_bundle(stick, results(), devices, attempt=BINDING.attempt, files=disk)
+    assert bundle.events == tuple(answer(number) for number in range(250))
+
+
+class OutboxMachine(RuleBasedStateMachine):
+    """Any order of writing, committing, sending, losing answers, restarting: exactly once at the store, in the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.disk, self.store = SimulatedDisk(), MemoryStore()
+        self.writer = begin(self.disk)
+        self.box = outbox(self.disk)
+        self.written = 0
+
+    @rule(count=st.integers(1, 60))
+    def write(self, count: int) -> None:
+        for _ in range(count):
+            self.writer.append(answer(self.written), utc_ms=NOW)
+            self.written += 1
+        self.writer.commit()
+
+    @rule(answered=st.booleans())
+    def send(self, answered: bool) -> None:
+        for parcel in self.box.pending(self.writer.durable_counts(), most=2):
+            receipt = self.store.deliver(parcel.data)
+            if answered:
+                self.box.received(receipt)
+
+    @rule()
+    def restart(self) -> None:
+        self.writer = begin(self.disk)
+        self.box = outbox(self.disk)
+
+    @precondition(lambda self: self.written)
+    @rule()
+    def lose_the_ledger(self) -> None:
+        self.disk.remove(FOLDER / LEDGER_NAME)
+        self.box = outbox(self.disk)
+
+    @invariant()
+    def the_store_never_has_more_than_was_written(self) -> None:
+        assert len(self.events()) <= self.written
+
+    def events(self) -> list[int]:
+        data = [each.data for each in self.store.kept.values()]
+        devices = {BINDING.device: DEVICE.public}
+        bundle = read_envelopes(data, results(), devices, attempt=BINDING.attempt)
+        return [event.at_ms // 1000 for event in bundle.events]
+
+    def teardown(self) -> None:
+        deliver_all(self.box, self.store)
+        assert self.events() == list(range(self.written))
+
+
+OutboxMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+TestOutbox = OutboxMachine.TestCase
