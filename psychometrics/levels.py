@@ -71,7 +71,13 @@ class LevelTable:
 
 
 def level_table(
-    panel: PanelModel, levels: Sequence[str], cuts: Sequence[float], *, prior_mean: float = 0.0, prior_sd: float = 1.0
+    panel: PanelModel,
+    levels: Sequence[str],
+    cuts: Sequence[float],
+    *,
+    prior_mean: float = 0.0,
+    prior_sd: float = 1.0,
+    highest: Mapping[str, str] | None = None,
 ) -> LevelTable:
     """The official level table of a panel.
 
@@ -80,6 +86,7 @@ def level_table(
         levels: names, lowest first.
         cuts: cut scores on theta, ascending, one fewer than levels.
         prior_mean, prior_sd: the population of candidates.
+        highest: the highest level that a final module may give, where it measures no further.
 
     Raises:
         CutOrderError: cut scores that do not rise, or are not one fewer than the levels.
@@ -92,7 +99,11 @@ def level_table(
     weights = normal_weights(theta, mean=prior_mean, sd=prior_sd)
     evaluation = evaluate(panel, theta)
     means, sds = eap_tables(evaluation, weights)
-    numbers = {route: monotone_levels(mean, edges) for route, mean in means.items()}
+    most = {module: list(levels).index(level) for module, level in (highest or {}).items()}
+    numbers = {
+        route: np.minimum(monotone_levels(mean, edges), most.get(route[-1], len(levels) - 1))
+        for route, mean in means.items()
+    }
     reachable = {route: reachable_scores(evaluation, route) for route in numbers}
     reached = {int(numbers[route][score]) for route, scores in reachable.items() for score in scores}
     missing = [level for k, level in enumerate(levels) if k not in reached]

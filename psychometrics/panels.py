@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.panel import Panel, RoutingBasis, RoutingRule, routes
+from engine.ids import ModuleId
+from engine.panel import Panel, RoutingBasis, RoutingRule
 from psychometrics.curves import curves_of
 from psychometrics.data import Design, FloatArray, IntArray
 from psychometrics.errors import MixedRoutingError, NotCalibratedError, PanelShapeError
@@ -42,41 +43,65 @@ def panel_items(panel: Panel, parameters: Mapping[str, ItemParameters] | None = 
     Raises:
         NotCalibratedError: a scored item has no parameters.
     """
-    scored = {module: [item.id for item in panel.scored_items[module]] for module in panel.modules}
+    scored: dict[str, list[str]] = {m: [item.id for item in panel.scored_items[m]] for m in panel.modules}
     ids = [item for module in scored.values() for item in module]
-    found = tuple(_parameters(panel, item, parameters) for item in ids)
-    place = {item: k for k, item in enumerate(ids)}
-    members: dict[str, IntArray] = {
-        module: np.array([place[i] for i in chosen], dtype=np.int64) for module, chosen in scored.items()
-    }
-    model = PanelModel(route_tree(panel), curves_of(found), members)
-    return PanelItems(panel.id, tuple(ids), found, model)
+    own = {str(key): rules.parameters for key, rules in panel.items.items()}
+    found: list[ItemParameters] = []
+    for item in ids:
+        mine = own[item]
+        if parameters is not None and item in parameters:
+            found.append(parameters[item])
+        elif mine is not None:
+            found.append(from_engine(item, mine))
+        else:
+            raise NotCalibratedError(panel.id, item)
+    model = PanelModel(route_tree(panel), curves_of(found), members_of(scored))
+    return PanelItems(panel.id, tuple(ids), tuple(found), model)
 
 
-def _parameters(panel: Panel, item: str, given: Mapping[str, ItemParameters] | None) -> ItemParameters:
-    if given is not None and item in given:
-        return given[item]
-    own = next((rules.parameters for key, rules in panel.items.items() if key == item), None)
-    if own is None:
-        raise NotCalibratedError(panel.id, item)
-    return from_engine(item, own)
+def members_of(scored: Mapping[str, Sequence[str]]) -> dict[str, IntArray]:
+    """Rows of each module when its items stand one module after another."""
+    members: dict[str, IntArray] = {}
+    start = 0
+    for module, items in scored.items():
+        members[module] = np.arange(start, start + len(items))
+        start += len(items)
+    return members
 
 
 def route_tree(panel: Panel) -> RouteTree:
     """Where each number correct leads, for every route that can be begun."""
     points: dict[str, int] = {module: len(items) for module, items in panel.scored_items.items()}
-    rules = {module: _targets_of(rules) for module, rules in panel.routing.items()}
+    return tree_of_rules(panel.first, points, panel.routing, panel.routing_basis)
+
+
+def tree_of_rules(
+    first: str,
+    points: Mapping[str, int],
+    rules: Mapping[ModuleId, Sequence[RoutingRule]],
+    basis: RoutingBasis = RoutingBasis.MODULE,
+) -> RouteTree:
+    """The routes that an engine's routing table makes.
+
+    Raises:
+        PanelShapeError: a score that no rule is for, or a way that goes round in a circle.
+    """
     branches: dict[Route, tuple[str, ...]] = {}
-    for complete in routes(panel):
-        for length in range(1, len(complete)):
-            begun = tuple(complete[:length])
-            seen = begun if panel.routing_basis is RoutingBasis.ROUTE else begun[-1:]
-            branches[begun] = _by_score(begun, rules[begun[-1]], sum(points[module] for module in seen))
-    return RouteTree(panel.first, points, branches, panel.routing_basis)
 
+    def onward(route: Route) -> None:
+        leads = rules.get(ModuleId(route[-1]), ())
+        if not leads:
+            return
+        seen = route if basis is RoutingBasis.ROUTE else route[-1:]
+        triples = [(rule.low, rule.high, str(rule.target)) for rule in leads]
+        branches[route] = _by_score(route, triples, sum(points[module] for module in seen))
+        for target in dict.fromkeys(branches[route]):
+            if target in route:
+                raise PanelShapeError((*route, target), "goes round in a circle")
+            onward((*route, target))
 
-def _targets_of(rules: Sequence[RoutingRule]) -> tuple[tuple[int, int, str], ...]:
-    return tuple((rule.low, rule.high, rule.target) for rule in rules)
+    onward((first,))
+    return RouteTree(first, dict(points), branches, basis)
 
 
 def _by_score(route: Route, rules: Sequence[tuple[int, int, str]], points: int) -> tuple[str, ...]:

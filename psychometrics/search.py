@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.ids import ModuleId
-from engine.panel import RoutingRule
 from psychometrics.assembly import AssembledPanel, ModuleDemands, PanelDemands, PoolItem, assemble
 from psychometrics.curves import curves_of
-from psychometrics.data import IntArray
 from psychometrics.errors import DisagreementError, NoPanelError, NoTimeError, UnreachableLevelError
-from psychometrics.exact import PanelModel, RouteTree, normal_weights
+from psychometrics.exact import PanelModel, normal_weights
 from psychometrics.levels import LevelTable, level_table, population_grid
+from psychometrics.panels import members_of, tree_of_rules
 from psychometrics.simulation import simulate
 from psychometrics.thresholds import RoutingProblem, Rules, by_information, by_population
 
@@ -120,30 +118,14 @@ def judge(
     theta = population_grid(levels.prior_mean, levels.prior_sd)
     weights = normal_weights(theta, mean=levels.prior_mean, sd=levels.prior_sd)
     curves = curves_of([item.parameters for item in panel.items()])
-    members = _members(panel)
+    members = members_of({module: [item.id for item in items] for module, items in panel.modules.items()})
     problem = RoutingProblem(demands.first, demands.graph, curves, members, theta, weights)
     rules = by_information(problem) if shares is None else by_population(problem, shares)
-    model = PanelModel(tree_of(demands.first, members, rules), curves, members)
+    model = PanelModel(
+        tree_of_rules(demands.first, {m: len(index) for m, index in members.items()}, rules), curves, members
+    )
     table = level_table(model, levels.levels, levels.cuts, prior_mean=levels.prior_mean, prior_sd=levels.prior_sd)
     return JudgedPanel(panel, rules, model, table, largest_deviation)
-
-
-def tree_of(
-    first: str, members: Mapping[str, IntArray], rules: Mapping[ModuleId, tuple[RoutingRule, ...]]
-) -> RouteTree:
-    """Routes that the rules make, routing by the module just left."""
-    branches: dict[tuple[str, ...], tuple[str, ...]] = {}
-
-    def onward(route: tuple[str, ...]) -> None:
-        leads = rules.get(ModuleId(route[-1]))
-        if leads is None:
-            return
-        branches[route] = tuple(rule.target for rule in leads for _ in range(rule.low, rule.high + 1))
-        for rule in leads:
-            onward((*route, rule.target))
-
-    onward((first,))
-    return RouteTree(first, {module: len(index) for module, index in members.items()}, branches)
 
 
 def confirm(judged: JudgedPanel, *, seed: int, simulees: int = CONFIRM_SIMULEES) -> Confirmation:
@@ -165,15 +147,6 @@ def confirm(judged: JudgedPanel, *, seed: int, simulees: int = CONFIRM_SIMULEES)
 
 def _weakest(panels: Sequence[JudgedPanel]) -> JudgedPanel:
     return min(panels, key=lambda judged: judged.accuracy)
-
-
-def _members(panel: AssembledPanel) -> dict[str, IntArray]:
-    members: dict[str, IntArray] = {}
-    start = 0
-    for module, items in panel.modules.items():
-        members[module] = np.arange(start, start + len(items))
-        start += len(items)
-    return members
 
 
 def _moved(demands: PanelDemands, rng: np.random.Generator) -> PanelDemands:
