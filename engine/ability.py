@@ -259,16 +259,18 @@ def _highest_root(slope: Callable[[float], float], height: Callable[[float], flo
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
     """Root of a function that falls from above zero at `low` to zero or below at `high` (bracketed secant)."""
-    f_low, f_high = function(low), function(high)
+    f_low, f_high, side = function(low), function(high), 0
     while high - low > ROOT_TOLERANCE * max(1.0, abs(low)):
         middle = _inside(low, high, f_low, f_high)
         value = function(middle)
         if value == 0.0:
             return middle
         if value > 0.0:
-            low, f_low, f_high = middle, value, f_high / 2.0
+            f_high = f_high / 2.0 if side > 0 else f_high
+            low, f_low, side = middle, value, 1
         else:
-            high, f_high, f_low = middle, value, f_low / 2.0
+            f_low = f_low / 2.0 if side < 0 else f_low
+            high, f_high, side = middle, value, -1
     return (low + high) / 2.0
 
 

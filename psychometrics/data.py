@@ -137,6 +137,8 @@ class ResponseMatrix:
     def with_not_reached_as(self, treatment: Literal["missing", "incorrect"]) -> ResponseMatrix:
         """Not-reached cells become missing (calibration) or incorrect (scoring)."""
         code = NOT_PRESENTED if treatment == "missing" else 0
+        if self.scores.min(initial=0) > NOT_REACHED:
+            return self
         return replace(self, scores=np.where(self.scores == NOT_REACHED, np.int8(code), self.scores))
 
 

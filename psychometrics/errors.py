@@ -435,3 +435,13 @@ class DisagreementError(DataError):
             f"Simulation places {simulated:.4f} rightly, exact evaluation {exact:.4f} (standard error {error:.4f}). "
             "One of them does not run this panel; report it with the panel file."
         )
+
+
+class ParameterMismatchError(DataError):
+    """A score that the item's parameters do not provide for."""
+
+    def __init__(self, item: str, highest: int, found: int) -> None:
+        super().__init__(
+            f"Item '{item}': the responses have score {found}, but its parameters end at {highest}. "
+            "Correct the scoring, or calibrate again."
+        )

@@ -234,3 +234,71 @@ def _guessing_information(values: FloatArray, theta: FloatArray, counts: FloatAr
     out[:, 0, 2] = out[:, 2, 0] = zg @ theta
     out[:, 1, 2] = out[:, 2, 1] = zg.sum(axis=1)
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class ThetaCurves:
+    """Log probabilities and their first and second derivative in ability, each (n_items, n_steps + 1, n_abilities)."""
+
+    log_p: FloatArray
+    first: FloatArray
+    second: FloatArray
+
+    @property
+    def p(self) -> FloatArray:
+        """Probabilities."""
+        return np.exp(self.log_p)
+
+    @property
+    def information(self) -> FloatArray:
+        """Expected information of each item, shape (n_items, n_abilities)."""
+        return (self.p * self.first**2).sum(axis=1)
+
+    @property
+    def bias_term(self) -> FloatArray:
+        """Warm's sum of P' P'' / P of each item, shape (n_items, n_abilities)."""
+        return (self.p * self.first * (self.first**2 + self.second)).sum(axis=1)
+
+
+def theta_curves(family: Family, values: FloatArray, theta: FloatArray) -> ThetaCurves:
+    """Curves with derivatives in ability; values (n_items, n_values), theta (n_abilities,)."""
+    log_p = log_probabilities(family, values, theta)
+    match family:
+        case "power":
+            slopes = values[:, :1] * np.arange(float(values.shape[1]))
+            return _weighted_curves(log_p, slopes)
+        case "nominal":
+            m = values.shape[1] // 2
+            return _weighted_curves(log_p, np.concatenate((np.zeros((len(values), 1)), values[:, :m]), axis=1))
+        case "graded":
+            return _graded_theta_curves(log_p, values, theta)
+        case "3pl":
+            return _guessing_theta_curves(log_p, values, theta)
+
+
+def _weighted_curves(log_p: FloatArray, slopes: FloatArray) -> ThetaCurves:
+    p = np.exp(log_p)
+    mean = np.einsum("nk,nkq->nq", slopes, p)
+    first = slopes[:, :, None] - mean[:, None, :]
+    variance = (p * first**2).sum(axis=1, keepdims=True)
+    return ThetaCurves(log_p, first, np.broadcast_to(-variance, log_p.shape))
+
+
+def _graded_theta_curves(log_p: FloatArray, values: FloatArray, theta: FloatArray) -> ThetaCurves:
+    a = values[:, :1, None]
+    s, _ = _graded_boundaries(values, theta)
+    whole = np.concatenate((np.ones_like(s[:, :1]), s, np.zeros_like(s[:, :1])), axis=1)
+    first = a * (1.0 - whole[:, :-1] - whole[:, 1:])
+    bend = whole * (1.0 - whole)
+    return ThetaCurves(log_p, first, -(a**2) * (bend[:, :-1] + bend[:, 1:]))
+
+
+def _guessing_theta_curves(log_p: FloatArray, values: FloatArray, theta: FloatArray) -> ThetaCurves:
+    a = values[:, :1]
+    z = a * theta + values[:, 1:2]
+    lower, upper = logistic(z), logistic(-z)
+    c = logistic(values[:, 2:3])
+    right = (1.0 - c) * a * upper * lower / np.exp(log_p[:, 1])
+    first = np.stack((-a * lower, right), axis=1)
+    second = np.stack((-(a**2) * lower * upper, right * a * (upper - lower) - right**2), axis=1)
+    return ThetaCurves(log_p, first, second)
