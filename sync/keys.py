@@ -13,7 +13,7 @@ import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -206,7 +206,7 @@ def hpke_open(private: BoxKey, sealed: bytes, purpose: str, context: object, *, 
     try:
         return private.open(sealed, hpke_info(purpose, context))
     except (InvalidTag, ValueError) as error:
-        raise CannotOpenError(what=what, context=purpose) from error
+        raise CannotOpenError(what=what, context=_told(context)) from error
 
 
 # --- wrapping under a shared secret -----------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def unwrap(key: bytes, wrapped: bytes, purpose: str, context: object, *, what: s
     try:
         return AESGCM(key).decrypt(bytes(12), wrapped, hpke_info(purpose, context))
     except (InvalidTag, ValueError) as error:
-        raise CannotOpenError(what=what, context=purpose) from error
+        raise CannotOpenError(what=what, context=_told(context)) from error
 
 
 # --- a PC's own keys --------------------------------------------------------------------------------------------------
@@ -291,6 +291,13 @@ class DeviceKeys:
         content = parse_model(_DeviceKeysFile, parse_canonical(data, "device key file", limit=1024), "device key file")
         box = BoxKey(_raw_from_hex(content.box, "X25519 private key"))
         return cls(box, SigningKey(_raw_from_hex(content.signing, "Ed25519 private key")))
+
+
+def _told(context: object) -> str:
+    """A context for an error's sentence: its names, without what nobody reads."""
+    names = cast("dict[str, object]", context) if isinstance(context, dict) else {}
+    told = [f"{name} '{names[name]}'" for name in ("attempt", "sitting", "device", "release") if name in names]
+    return ", ".join(told) or "this PC"
 
 
 def _raw_from_hex(text: str, what: str) -> bytes:

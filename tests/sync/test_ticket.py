@@ -92,7 +92,7 @@ def test_a_copied_ticket_shows_no_name_and_opens_nowhere_else() -> None:
     data = sealed()
     assert "Ødegård".encode() not in data
     assert b"100234" not in data
-    with pytest.raises(CannotOpenError, match="The ticket for ticket cannot be opened with this key"):
+    with pytest.raises(CannotOpenError, match="The ticket for sitting 'oslo-a', device 'pc-08' cannot be opened"):
         opened(data, name="pc-08")
     with pytest.raises(CannotOpenError):
         opened(data, sitting="oslo-b")
