@@ -1,8 +1,9 @@
 """Facts: everything that can happen to an attempt, one frozen dataclass a fact.
 
-An attempt is the fold of these (`engine.attempt`). Each fact carries ``at_ms``: milliseconds on the attempt's own clock,
-never decreasing, starting at 0 with `AttemptBegun` and running on over restarts and hand-overs (`sync/PROTOCOL.md`, Time).
-A fact holds only strings, integers, booleans and tuples of strings, so that it has one canonical form as plain data.
+An attempt is the fold of these (`engine.attempt`). Each fact carries ``at_ms``: milliseconds on the attempt's own
+clock, never decreasing, starting at 0 with `AttemptBegun` and running on over restarts and hand-overs
+(`sync/PROTOCOL.md`, Time). A fact holds only strings, integers, booleans and tuples of strings, so that it has one
+canonical form as plain data.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Event:
 class AttemptBegun(Event):
     """A candidate logged in for a part: the attempt's first fact, and what it is bound to for good.
 
-    ``form`` is the panel or task set, ``extra_ms`` granted accommodation, ``supersedes`` the attempt that was reset ("" if none).
+    ``form`` is the panel or task set, ``extra_ms`` granted accommodation, ``supersedes`` the attempt that was reset (""
+    if none).
     """
 
     attempt: str
@@ -86,7 +88,7 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True)
 class ItemShown(Event):
-    """An item or writing task came on the screen (by the candidate in reading and writing, by the script in listening)."""
+    """An item or writing task came on the screen. In listening `StepEntered` with step 0 says the same."""
 
     item: str
 
@@ -108,7 +110,7 @@ class ModuleLeft(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepEntered(Event):
-    """Listening went on to a step of an item's script (`engine.listening.Step`)."""
+    """Listening went on to a step of an item's script: an index into `engine.listening.steps`."""
 
     item: str
     step: int
@@ -116,7 +118,10 @@ class StepEntered(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlayBegun(Event):
-    """A play of a clip starts from ``frame``; from 0 it is spent by this record, before the first sample."""
+    """A play of a clip starts from ``frame``; from 0 it is spent by this record, before the first sample.
+
+    An interrupted play goes on from its last journalled frame, or from 1 if none was: never from 0 again.
+    """
 
     item: str
     play: int

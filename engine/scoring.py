@@ -80,7 +80,7 @@ def score_key(key: Key, max_score: int, response: Response) -> int:
     """
     match key:
         case ChoiceKey():
-            return max_score if key.correct == set(response) else 0
+            return max_score if key.correct == frozenset(response) else 0
         case MappingKey():
             earned = sum(key.points.get(option, 0) for option in set(response))
             return min(max(earned, 0), max_score)

@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from engine.attempt import Attempt, Given, replay
+from engine.check import route_durations_ms
 from engine.events import (
     Answered,
     AttemptBegun,
@@ -29,7 +30,7 @@ from engine.events import (
     WrittenStandardChosen,
 )
 from engine.ids import WrittenStandard
-from engine.listening import StepKind
+from engine.listening import StepKind, StepState
 from engine.panel import Panel, TaskSet, parse_panel, parse_task_set
 from engine.programme import Programme, parse_programme
 
@@ -328,6 +329,37 @@ class Sitting:
         assert (refusal is None) == (self.attempt.apply(event) is not self.attempt)
         return "" if refusal is None else refusal.code
 
+    @property
+    def panel(self) -> Panel:
+        panel = self.attempt.panel
+        assert panel is not None
+        return panel
+
+    @property
+    def step(self) -> StepState:
+        step = self.attempt.step
+        assert step is not None
+        return step
+
+    @property
+    def due_ms(self) -> int:
+        due_ms = self.attempt.next_due_ms()
+        assert due_ms is not None
+        return due_ms
+
+    @property
+    def responses(self) -> dict[str, tuple[str, ...]]:
+        return {str(item): response for item, response in self.attempt.responses.items()}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        return {str(task): text for task, text in self.attempt.texts.items()}
+
+    @property
+    def planned_ms(self) -> int:
+        """How long the route taken was to last in Bokmål."""
+        return route_durations_ms(self.panel, self.given.rules, WrittenStandard("nb"))[self.attempt.path]
+
     def events(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.journal if isinstance(event, kind)]
 
@@ -368,8 +400,9 @@ class Sitting:
 
     def play(self) -> Sitting:
         """Sound the play that the listening script waits for, to its end."""
-        step, clip = self.attempt.step, self.attempt.present_clip()
-        assert step is not None and clip is not None and step.kind is StepKind.PLAY
+        step, clip = self.step, self.attempt.present_clip()
+        assert clip is not None
+        assert step.kind is StepKind.PLAY
         self.do(PlayBegun, step.item, step.play, step.frame)
         self.now_ms += clip.duration_ms - step.frame * 1000 // clip.sample_rate_hz
         return self.do(PlayEnded, step.item, step.play, clip.frames).tick()
@@ -378,16 +411,13 @@ class Sitting:
         """Run a listening part to its end by itself, answering each item in its last step (None: not at all)."""
         self.tick()
         while not self.attempt.has_ended:
-            step = self.attempt.step
-            assert step is not None
+            step = self.step
             if step.kind is StepKind.PLAY and step.ends_ms is None:
                 self.play()
                 continue
             if step.kind is StepKind.ANSWER and (chosen := answer(step.item)) is not None:
                 self.do(Answered, step.item, (chosen,))
-            due_ms = self.attempt.next_due_ms()
-            assert due_ms is not None
-            self.tick(due_ms - self.now_ms)
+            self.tick(self.due_ms - self.now_ms)
         return self
 
     def check_replay(self) -> Sitting:

@@ -9,6 +9,7 @@ from hypothesis import given as for_all
 
 from engine.check import check_panel, check_task_set, route_durations_ms
 from engine.errors import PanelError, ProgrammeError, TaskSetError
+from engine.ids import ItemId, WrittenStandard
 from engine.irt import ThreePL, TwoPL
 from engine.panel import parse_panel, parse_task_set, routes
 from engine.programme import parse_programme
@@ -80,7 +81,10 @@ PARSE_FAULTS = {
     "source": (with_value(READING, "routing", "RM9", []), "routing.RM9"),
     "low_negative": (with_value(READING, "routing", "RM1", 0, "low", -1), "routing.RM1[0].low"),
     "rule_field": (with_value(READING, "routing", "RM1", 0, "theta", 1), "routing.RM1[0].theta"),
-    "table_level": (with_value(READING, "level_table", 0, "levels", 0, "C1"), "level_table.RM1 → RM2 → RM3 → FM-A2B1"),
+    "table_level": (
+        with_value(READING, "level_table", 0, "levels", 0, "C1"),
+        "level_table.RM1 → RM2 → RM3 → FM-A2B1",
+    ),
     "table_route_twice": (
         with_value(READING, "level_table", 1, "route", READING["level_table"][0]["route"]),
         "level_table[1].route",
@@ -93,7 +97,10 @@ PARSE_FAULTS = {
         with_value(LISTENING, "items", 0, "listening", "clips", "nb", "frames", 0),
         "items[0].listening.clips.nb.frames",
     ),
-    "reading_time": (with_value(LISTENING, "items", 0, "listening", "reading_ms", 1.5), "items[0].listening.reading_ms"),
+    "reading_time": (
+        with_value(LISTENING, "items", 0, "listening", "reading_ms", 1.5),
+        "items[0].listening.reading_ms",
+    ),
     "no_object": ("panel", "(whole)"),
 }
 
@@ -112,8 +119,8 @@ def test_two_and_three_parameter_items_are_read():
     plain = with_value(READING, "items", 0, "parameters", {"model": "2pl", "a": 1.5, "b": -1})
     plain = with_value(plain, "items", 1, "parameters", {"model": "3pl", "a": 1.5, "b": 0.5, "c": 0.25})
     items = parse_panel(plain, "test").items
-    assert items["RM1-1"].parameters == TwoPL(1.5, -1.0)
-    assert items["RM1-2"].parameters == ThreePL(1.5, 0.5, 0.25)
+    assert items[ItemId("RM1-1")].parameters == TwoPL(1.5, -1.0)
+    assert items[ItemId("RM1-2")].parameters == ThreePL(1.5, 0.5, 0.25)
 
 
 TASK_SET_FAULTS = {
@@ -338,7 +345,8 @@ def lengthened(module, by_ms):
 
 def durations(plain):
     panel = parse_panel(plain, "p")
-    return route_durations_ms(panel, programme().part("listening"), "nb")
+    by_route = route_durations_ms(panel, programme().part("listening"), WrittenStandard("nb"))
+    return {" ".join(route): duration for route, duration in by_route.items()}
 
 
 @pytest.mark.rule("NP-3.8-1")
@@ -346,7 +354,7 @@ def durations(plain):
     ("shortest_ms", "is_refused"), [(25 * MINUTE_MS, False), (24 * MINUTE_MS, True), (25 * MINUTE_MS - 1, True)]
 )
 def test_a_listening_route_below_25_minutes_is_refused(shortest_ms, is_refused):
-    plain = lengthened("FM-A1A2", shortest_ms - durations(LISTENING)["RM1", "FM-A1A2"])
+    plain = lengthened("FM-A1A2", shortest_ms - durations(LISTENING)["RM1 FM-A1A2"])
     assert min(durations(plain).values()) == shortest_ms
     if is_refused:
         assert refused(plain).field == "modules on RM1 → FM-A1A2"
@@ -378,7 +386,7 @@ def test_both_written_standards_keep_the_bounds():
 @pytest.mark.rule("NP-4-10")
 @pytest.mark.parametrize(("more_ms", "is_refused"), [(0, True), (-1000, True), (1, False)])
 def test_a_route_with_more_routing_modules_must_last_longer(more_ms, is_refused):
-    short, long = ("RM1", "RM2", "FM-A1A2"), ("RM1", "RM2", "RM3", "FM-B1B2")
+    short, long = "RM1 RM2 FM-A1A2", "RM1 RM2 RM3 FM-B1B2"
     planned = durations(LISTENING)
     plain = lengthened("FM-B1B2", planned[short] + more_ms - planned[long])
     assert durations(plain)[long] == planned[short] + more_ms

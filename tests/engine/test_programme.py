@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import ProgrammeError
+from engine.ids import ModuleId
 from engine.programme import AidPolicy, DayCodeScope, Delivery, Navigation, parse_programme
 from tests.strategies import LEVELS, MINUTE_MS, hunter_plain, part_plain, programme, programme_plain
 
@@ -31,7 +32,7 @@ def test_a_programme_is_read_as_it_is_written():
     assert listening.is_script_driven
     assert listening.plays_by_level == {"A1": 2, "A2": 2, "B1": 2, "B2": 1}
     assert reading.limit_ms == 75 * MINUTE_MS
-    assert reading.route_graph["RM3"] == ("FM-A2B1", "FM-B1B2")
+    assert reading.route_graph[ModuleId("RM3")] == ("FM-A2B1", "FM-B1B2")
     assert writing.tasks_by_level == {"A1-A2": 3, "A2-B1": 3, "B1-B2": 2}
     assert read.part("writing") is writing
 
@@ -117,5 +118,5 @@ def test_a_fault_is_told_with_file_field_and_remedy(name):
 
 
 def test_a_part_that_is_not_there_is_told():
-    with pytest.raises(ProgrammeError, match="there is no part 'oral'. Use one of listening, reading, writing"):
+    with pytest.raises(ProgrammeError, match=r"there is no part 'oral'\. Use one of listening, reading, writing"):
         programme().part("oral")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from engine.ability import Normal, level_probabilities, route_score_posterior
 from engine.errors import ResultError
 from engine.events import Answered, Expelled, ResetByOrder, Started, Submitted
+from engine.ids import ModuleId
 from engine.irt import Rasch, RouteModule
 from engine.panel import parse_panel
 from engine.result import result, route_ability
@@ -51,10 +52,9 @@ def test_the_receipt_alone_gives_the_level_again():
 
 
 def test_ability_is_the_sum_scores_on_the_route():
-    attempt = running().take(lambda _: 4).attempt
-    outcome = result(attempt)
-    panel = attempt.panel
-    assert panel is not None
+    run = running().take(lambda _: 4)
+    outcome = result(run.attempt)
+    panel = run.panel
     steps = [(step.low, step.high) for step in outcome.route] + [(None, None)]
     route = [
         RouteModule(tuple(item.parameters for item in panel.scored_items[module] if item.parameters), low, high)
@@ -104,14 +104,14 @@ def test_uncalibrated_panels_give_a_level_and_no_ability():
 def test_a_scored_item_without_parameters_leaves_ability_out():
     plain = panel_plain()
     plain["items"][0]["parameters"] = None
-    assert route_ability(parse_panel(plain, "test"), (), ("RM1",), 2) is None
+    assert route_ability(parse_panel(plain, "test"), (), (ModuleId("RM1"),), 2) is None
 
 
 @pytest.mark.parametrize(
     "ended",
     [
         lambda: sitting().log_in(),
-        lambda: running(),
+        running,
         lambda: running().do(ResetByOrder, 1),
         lambda: sitting().log_in().do(Expelled, 1),
     ],

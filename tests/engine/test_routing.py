@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.attempt import Attempt, Given, Phase, RouteStep
 from engine.events import Answered, ModuleLeft, Submitted
-from engine.ids import ModuleId
+from engine.ids import ItemId, ModuleId
 from engine.panel import ModuleKind, Panel, parse_panel
 from engine.result import result
 from tests.strategies import REGULATION_GRAPH, TODAY_GRAPH, Sitting, panel_plain, panels, part_plain, programme, running
@@ -137,7 +137,7 @@ def test_a_finished_module_is_never_reopened():
     route = run.attempt.route
     assert run.refusal_code(Answered, "RM1-1", ("B",)) == "module_left"
     assert run.refusal_code(ModuleLeft, "RM1") == "not_present_module"
-    assert run.attempt.responses["RM1-1"] == ("A",)
+    assert run.responses["RM1-1"] == ("A",)
     run.answer_module(0).leave_module()
     assert run.attempt.route[:1] == route
     assert run.refusal_code(Answered, "RM2-1", ("A",)) == "module_left"
@@ -159,7 +159,7 @@ def test_pilot_items_neither_route_nor_score():
     assert run.attempt.route[0].number_correct == 3
     assert run.attempt.module == "FM-A1A2"
     run.answer_module(0).do(Submitted, "candidate")
-    assert result(run.attempt).scores["RM1-1"] == 1
+    assert result(run.attempt).scores[ItemId("RM1-1")] == 1
     assert result(run.attempt).total_correct == 3
 
 

@@ -168,7 +168,7 @@ class AttemptMachine(RuleBasedStateMachine):
                 if fails:
                     return
             self.tick((self.attempt.next_due_ms() or self.now_ms) - self.now_ms)
-            if self.attempt.step is not None and self.attempt.step.item != step.item:
+            if self.attempt.item != step.item:
                 return
             self.happen(Answered(self.now_ms, step.item, ("A",)))
 
@@ -212,12 +212,12 @@ class AttemptMachine(RuleBasedStateMachine):
                 lambda at: IncidentNoted(at, "focus", "lost"),
                 lambda at: StepEntered(at, "RM1-1", 1),
                 lambda at: VolumeSet(at, 10),
-            lambda at: VolumeSet(at, 11),
+                lambda at: VolumeSet(at, 11),
                 lambda at: Warned(at, 5 * MINUTE_MS),
                 lambda at: TextChecked(at, "W-1", 0, "0" * 64),
                 lambda at: Submitted(at, "time"),
                 lambda at: Submitted(at, "script"),
-                lambda at: Started(at),
+                Started,
                 lambda at: begun(GIVEN["reading"]),
                 lambda at: Answered(at - 1, "RM1-1", ("A",)),
                 lambda at: Expelled(at, 0),

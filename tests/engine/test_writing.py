@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.attempt import ItemStatus, replay
 from engine.events import Edited, ItemShown, Submitted, TextChecked, TopicChosen
+from engine.ids import TaskId
 from engine.result import NO_BASIS, result
 from tests.strategies import Sitting, running
 
@@ -21,7 +22,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
 def write(run: Sitting, task: str, text: str) -> Sitting:
     """Type a text at the end, code point by code point."""
     for character in text:
-        run.do(Edited, task, len(run.attempt.texts.get(task, "")), "", character, "type")
+        run.do(Edited, task, len(run.texts.get(task, "")), "", character, "type")
     return run
 
 
@@ -36,7 +37,7 @@ def test_edits_fold_like_a_list_of_code_points(edits):
         naive[low:high] = list(inserted)
         text = "".join(naive)
         run.do(TextChecked, "W-1", len(naive), sha256(text.encode()).hexdigest())
-    assert run.attempt.texts.get("W-1", "") == "".join(naive)
+    assert run.texts.get("W-1", "") == "".join(naive)
     run.check_replay()
 
 
@@ -48,14 +49,14 @@ def test_an_edit_that_does_not_fit_the_text_is_refused_and_reported(text, delete
     assert code == ("" if fits else "text_differs")
     again = replay(run.given, [*run.journal, Edited(run.now_ms, "W-1", position, deleted, "x", "type")])
     assert len(again.refused) == (0 if fits else 1)
-    assert (again.attempt.texts.get("W-1", "") == text) == (not fits)
+    assert (again.attempt.texts.get(TaskId("W-1"), "") == text) == (not fits)
 
 
 def test_an_emoji_is_edited_by_code_points_and_not_by_utf16_units():
     run = write(running("writing"), "W-1", "👩‍👩‍👧")
-    assert len(run.attempt.texts["W-1"]) == 5
+    assert len(run.texts["W-1"]) == 5
     run.do(Edited, "W-1", 4, "👧", "", "backspace")
-    assert run.attempt.texts["W-1"] == "👩‍👩‍"
+    assert run.texts["W-1"] == "👩‍👩‍"
 
 
 @pytest.mark.parametrize("half", ["\ud83d", "a\udc00b"])
@@ -86,7 +87,7 @@ def test_only_the_chosen_topic_is_written_on_and_changing_keeps_the_others_text(
     assert run.refusal_code(Edited, "W-2a", 2, "", "x", "type") == "topic_not_chosen"
     assert run.attempt.tasks == ("W-1", "W-2b")
     run.do(TopicChosen, "S2", "W-2a")
-    assert run.attempt.texts == {"W-2a": "en", "W-2b": "to"}
+    assert run.texts == {"W-2a": "en", "W-2b": "to"}
     assert run.refusal_code(TopicChosen, "S1", "W-1") == "no_choice"
     assert run.refusal_code(TopicChosen, "S1", "W-2a") == "unknown_topic"
     assert run.refusal_code(TopicChosen, "S2", "W-7") == "unknown_topic"
@@ -99,7 +100,7 @@ def test_a_journal_killed_while_typing_holds_the_text_up_to_then():
     typed = [number for number, event in enumerate(run.journal) if isinstance(event, Edited)]
     for length, number in enumerate(typed, start=1):
         restored = replay(run.given, run.journal[: number + 1]).attempt
-        assert restored.texts["W-1"] == text[:length]
+        assert restored.texts[TaskId("W-1")] == text[:length]
     log = "".join(event.inserted for event in run.events(Edited))
     assert log == text
     assert all(event.cause == "type" for event in run.events(Edited))
@@ -124,6 +125,6 @@ def test_an_empty_task_is_a_note_for_markers_and_no_level():
 def test_a_text_can_be_longer_than_any_script_and_still_fold():
     run = running("writing").do(Edited, "W-1", 0, "", "ord " * 30_000, "paste")
     run.do(Edited, "W-1", 60_000, "ord ", "", "cut")
-    assert len(run.attempt.texts["W-1"]) == 4 * 30_000 - 4
+    assert len(run.texts["W-1"]) == 4 * 30_000 - 4
     assert run.attempt.task_number == 0
     assert run.do(ItemShown, "W-1").attempt.task_number == 1
