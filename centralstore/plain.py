@@ -11,16 +11,12 @@ from engine.programme import Programme
 
 
 def plain_programme(programme: Programme) -> dict[str, object]:
-    """A programme as `engine.programme.parse_programme` reads it; fields that are None are left to their defaults."""
-    plain = cast("dict[str, object]", to_plain(programme))
-    for part in cast("list[dict[str, object]]", plain["parts"]):
-        if part["first_module"] is None:
-            del part["first_module"]
-    return plain
+    """A programme as `engine.programme.parse_programme` reads it."""
+    return cast("dict[str, object]", to_plain(programme))
 
 
 def to_plain(value: object) -> object:
-    """Dataclasses and mappings as dicts, sequences as lists, enumerations as their values, scalars as they are.
+    """Dataclasses and mappings as dicts, sequences as lists, sets as sorted lists, enumerations as their values, scalars as they are.
 
     Mappings with tuple keys (routes) become dicts with the parts joined by '>'.
     """
@@ -31,7 +27,9 @@ def to_plain(value: object) -> object:
     if isinstance(value, Mapping):
         entries = cast("Mapping[object, object]", value)
         return {_key(key): to_plain(entry) for key, entry in entries.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, set | frozenset):
+        return sorted((to_plain(entry) for entry in cast("frozenset[object]", value)), key=str)
+    if isinstance(value, list | tuple):
         return [to_plain(entry) for entry in cast("list[object]", value)]
     return value
 

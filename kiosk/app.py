@@ -46,7 +46,6 @@ class Options:
     token: str
     seat: str
     is_window: bool
-    is_demo: bool
     robot_map: Path | None
 
 
@@ -69,12 +68,9 @@ def _options(argv: Sequence[str] | None) -> Options:
     parser.add_argument("--enrol", default="", metavar="TOKEN", help="one-time token: enrol this PC first")
     parser.add_argument("--seat", default="", help="what the seat is called in the room; needed to enrol")
     parser.add_argument("--window", action="store_true", help="a window with a visible Leave; nothing is locked down")
-    parser.add_argument("--demo", action="store_true", help="accept the cheap password checks of a demo store")
     parser.add_argument("--robot-map", type=Path, help="write where the controls are to this file (for robots)")
     found = parser.parse_args(argv)
-    return Options(
-        found.state, found.store, found.ca, found.enrol, found.seat, found.window, found.demo, found.robot_map
-    )
+    return Options(found.state, found.store, found.ca, found.enrol, found.seat, found.window, found.robot_map)
 
 
 def run(options: Options) -> int:
@@ -207,7 +203,7 @@ class _Program:
         from kiosk.conductor import Conditions, Conductor  # noqa: PLC0415 - as above
         from kiosk.screens import Screen  # noqa: PLC0415, TC001 - as above
         from kiosk.sound import StreamPlayer  # noqa: PLC0415 - as above
-        from sync.passwords import PRODUCTION_MINIMUM, Cost  # noqa: PLC0415 - as above
+        from sync.passwords import PRODUCTION_MINIMUM  # noqa: PLC0415 - as above
         from sync.progress import sign_progress  # noqa: PLC0415 - as above
         from sync.writer import FREE_NEEDED  # noqa: PLC0415 - as above
 
@@ -222,7 +218,7 @@ class _Program:
             Conditions(
                 device=self._enrolment.device,
                 seat=self._enrolment.name,
-                password_minimum=Cost(8, 1, 1) if self._options.is_demo else PRODUCTION_MINIMUM,
+                password_minimum=PRODUCTION_MINIMUM,
                 free_needed=FREE_NEEDED,
                 locks_on_focus_loss=not self._options.is_window,
             ),
@@ -254,7 +250,7 @@ class _FocusWatch:
     def __init__(self, app: QApplication, conductor: Conductor, window: ExamWindow) -> None:
         from PySide6.QtCore import Qt, QTimer  # noqa: PLC0415 - as above
 
-        self._inactive = Qt.ApplicationState.ApplicationActive
+        self._active = Qt.ApplicationState.ApplicationActive
         self._app = app
         self._window = window
         self._conductor = conductor
@@ -268,7 +264,7 @@ class _FocusWatch:
         self._app.applicationStateChanged.disconnect(self._changed)
 
     def _changed(self, state: object) -> None:
-        if state == self._inactive:
+        if state == self._active:
             self._timer.stop()
         else:
             self._timer.start(FOCUS_GRACE_MS)
