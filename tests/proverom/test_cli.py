@@ -33,7 +33,7 @@ def test_a_command_is_there_to_be_called_or_says_so_in_one_sentence(
         assert capsys.readouterr().err == (
             f"proverom: '{command.name}' is not part of this installation: {command.module} is missing.\n"
         )
-        assert f"  {command.name} " not in usage(COMMANDS)
+        assert f"\n  {command.name} " not in usage(COMMANDS)
 
 
 def test_a_wheel_has_no_tests_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
