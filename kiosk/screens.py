@@ -332,7 +332,7 @@ class UnansweredTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveModuleScreen(Screen):
-    """Sure? Step 1 lists unanswered tasks, step 2 says there is no way back. ``is_last``: then the part is handed in."""
+    """Sure? Step 1 lists unanswered tasks, step 2 says there is no way back. ``is_last``: then it hands in."""
 
     behind: ReadingScreen
     step: Literal[1, 2]
@@ -381,7 +381,7 @@ class SavedHereScreen(StartScreen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredScreen(StartScreen):
-    """Delivered at ``delivered_at`` ("10.41"): only with the store's receipt. ``next_part`` "": that was the last one."""
+    """Delivered at ``delivered_at`` ("10.41"): only with the store's receipt. ``next_part`` "": the last one."""
 
     delivered_at: str
     next_part: str = ""

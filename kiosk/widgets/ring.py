@@ -1,0 +1,116 @@
+"""The focus ring: drawn round whatever has the focus, always, also after a mouse click."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
+from typing_extensions import override
+
+from kiosk.look.look import Look, colour
+from kiosk.look.tokens import CONTRAST_RING_GAP, CONTRAST_RING_WIDTH, HALO_WIDTH, RADIUS_BUTTON, RING_GAP, RING_WIDTH
+
+RING_PROPERTY = "ringTarget"
+"""A focused widget may name the ancestor the ring goes round (a field's frame); "none": no ring of ours."""
+FOLLOWED = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide)
+
+
+class FocusRing(QWidget):
+    """Gap, ring and halo outside the focused widget; it lives beside that widget, so that it scrolls and is cut with it."""
+
+    def __init__(self, look: Look, top: QWidget) -> None:
+        super().__init__(top)
+        self.look = look
+        self._top = top
+        self._target: QWidget | None = None
+        self.setObjectName("focus_ring")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    @property
+    def target(self) -> QWidget | None:
+        """What the ring is round."""
+        return self._target
+
+    def follow(self, focused: QWidget | None) -> None:
+        """Go to the focused widget, or away."""
+        target = self._target_of(focused)
+        if self._target is not None:
+            self._target.removeEventFilter(self)
+        self._target = target
+        if target is None:
+            self.setParent(self._top)
+            self.hide()
+            return
+        target.installEventFilter(self)
+        self.setParent(target.parentWidget())
+        self._settle()
+
+    def _target_of(self, focused: QWidget | None) -> QWidget | None:
+        if focused is None or not self._top.isAncestorOf(focused):
+            return None
+        wanted = focused.property(RING_PROPERTY)
+        if wanted == "none":
+            return None
+        target = focused
+        while wanted and target.objectName() != wanted:
+            parent = target.parentWidget()
+            if parent is None or parent is self._top:
+                return focused
+            target = parent
+        return target
+
+    @override
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._target and event.type() in FOLLOWED:
+            self._settle()
+        return False
+
+    @property
+    def _widths(self) -> tuple[int, int, int]:
+        if self.look.colours.is_contrast:
+            return CONTRAST_RING_GAP, CONTRAST_RING_WIDTH, 0
+        return RING_GAP, RING_WIDTH, HALO_WIDTH
+
+    def _settle(self) -> None:
+        if self._target is None:
+            return
+        out = sum(self._widths)
+        place: QRect = self._target.geometry()
+        self.setGeometry(place.adjusted(-out, -out, out, out))
+        self.setVisible(self._target.isVisibleTo(self._top))
+        self.raise_()
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        gap, ring, halo = self._widths
+        radius = RADIUS_BUTTON if self._target is None else int(self._target.property("radius") or RADIUS_BUTTON)
+        colours = self.look.colours
+        out = gap + ring + halo
+        place = QRectF(self.rect()).adjusted(out, out, -out, -out)
+        distance = 0
+        for width, tint in ((gap, colours.surface), (ring, colours.ring), (halo, colours.halo)):
+            if width:
+                middle = distance + width / 2
+                painter.setPen(QPen(colour(tint), width + 0.3))
+                grown = place.adjusted(-middle, -middle, middle, middle)
+                painter.drawRoundedRect(grown, radius + middle, radius + middle)
+            distance += width
+        painter.end()
+
+
+def show_clear_of_bars(focused: QWidget, margin: int) -> None:
+    """Scroll a focused widget into sight, clear of its scroll area's edges."""
+    above = focused.parentWidget()
+    while above is not None:
+        if isinstance(above, QScrollArea):
+            above.ensureWidgetVisible(focused, margin, margin)
+        above = above.parentWidget()
+
+
+def focused_widget() -> QWidget | None:
+    """The program's focused widget."""
+    return QApplication.focusWidget()
