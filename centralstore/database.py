@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -29,12 +29,6 @@ GROUP_LIMIT = 256
 """Jobs in one commit; bounds how long the first of them waits for the last."""
 
 BUSY_TIMEOUT_MS = 10_000
-
-
-class _Job(Protocol):
-    def run(self, session: Session) -> None: ...
-    def succeed(self) -> None: ...
-    def fail(self, error: BaseException) -> None: ...
 
 
 @dataclass(slots=True)
@@ -69,16 +63,19 @@ class _Write:
 
 
 class Database:
-    """The tables' home. ``write`` and ``submit`` change it, ``reading`` looks at it."""
+    """The tables' home. ``write`` and ``submit`` change it, ``reading`` looks at it.
+
+    The writing connection is opened by the first job, so that a command that only reads never has one.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._writer = _writing_engine(url)
         self._readers = _reading_engine(url)
-        self._connection = self._writer.connect()
+        self._connection: Connection | None = None
         self._jobs: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
-        self._thread.start()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def submit(self, work: Callable[[Session], T]) -> Future[T]:
         """Hand over a job; the future ends after its transaction is durable, or with what went wrong.
@@ -86,6 +83,10 @@ class Database:
         The job may be run more than once (after a failed group) and answers with plain values, never rows.
         """
         future: Future[T] = Future()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
+                self._thread.start()
         self._jobs.put(_Write(work, future))
         return future
 
@@ -98,16 +99,18 @@ class Database:
         return self.submit(work).result()
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self) -> Generator[Session]:
         """A read-only session on a connection of its own, seeing one state of the database."""
         with Session(self._readers) as session:
             yield session
 
     def close(self) -> None:
         """Finish what is waiting, then close all connections."""
-        self._jobs.put(None)
-        self._thread.join()
-        self._connection.close()
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+        if self._connection is not None:
+            self._connection.close()
         self._writer.dispose()
         self._readers.dispose()
 
@@ -155,12 +158,13 @@ class Database:
             session.commit()
 
     def _live_connection(self) -> Connection:
-        if self._connection.closed or self._connection.invalidated:
-            self._connection.close()
-            self._connection = self._writer.connect()
-        elif self._connection.in_transaction():
-            self._connection.rollback()
-        return self._connection
+        """The one writing connection, without a transaction left over from a failed group."""
+        connection = self._connection
+        if connection is None or connection.closed or connection.invalidated:
+            connection = self._connection = self._writer.connect()
+        if connection.in_transaction():
+            connection.rollback()
+        return connection
 
 
 def _not_kept(cause: Exception) -> NotKeptError:

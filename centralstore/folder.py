@@ -27,7 +27,8 @@ from pydantic import ValidationError
 from centralstore.database import sqlite_url
 from centralstore.errors import SetUpError
 from sync.canonical import Message, canonical_bytes, plain_of
-from sync.keys import KEY_BYTES, BoxKey, SigningKey, random_key
+from sync.errors import DamagedError
+from sync.keys import KEY_BYTES, BoxKey, SigningKey, VerifyKey, random_key
 from sync.passwords import PRODUCTION_COST, Cost
 
 CA_DAYS: Final = 3650
@@ -162,7 +163,7 @@ def init_folder(
         (path / "keys").mkdir(mode=0o700)
         (path / "releases").mkdir(mode=0o700)
         for name in (*SIGNING_KEYS, "box"):
-            _write_private(path / "keys" / f"{name}.key", random_key())
+            write_private(path / "keys" / f"{name}.key", random_key())
         _make_certificates(path, ("localhost", "127.0.0.1", *names))
         settings = Settings(
             name=path.resolve().name,
@@ -172,7 +173,7 @@ def init_folder(
             password_passes=cost.passes,
             password_lanes=cost.lanes,
         )
-        _write_private(path / "store.json", canonical_bytes(plain_of(settings)))
+        write_private(path / "store.json", canonical_bytes(plain_of(settings)))
     except OSError as error:
         raise SetUpError(
             str(path), f"cannot be written ({error.strerror})", "Free space or choose another folder."
@@ -180,7 +181,29 @@ def init_folder(
     return StoreFolder(path, settings)
 
 
-def _write_private(path: Path, data: bytes) -> None:
+def set_content_key(folder: StoreFolder, key: str) -> StoreFolder:
+    """The folder with another content key, on disk before the call returns.
+
+    Raises:
+        SetUpError: not 64 hexadecimal digits, or the disk refused.
+    """
+    try:
+        VerifyKey.from_hex(key)
+        settings = folder.settings.model_copy(update={"content_key": key})
+        new = folder.path / "store.json.new"
+        new.unlink(missing_ok=True)
+        write_private(new, canonical_bytes(plain_of(settings)))
+        new.replace(folder.path / "store.json")
+    except DamagedError as error:
+        raise SetUpError("content key", "is not 64 hexadecimal digits", "Give the authority's public key.") from error
+    except OSError as error:
+        raise SetUpError(
+            str(folder.path), f"cannot be written ({error.strerror})", "Free space on the disk."
+        ) from error
+    return StoreFolder(folder.path, settings)
+
+
+def write_private(path: Path, data: bytes) -> None:
     """A new file that only its owner reads, on disk before the call returns."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -222,10 +245,10 @@ def _make_certificates(path: Path, names: tuple[str, ...]) -> None:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    _write_private(path / "ca.key", _private_pem(ca_key))
-    _write_private(path / "ca.pem", ca.public_bytes(serialization.Encoding.PEM))
-    _write_private(path / "server.key", _private_pem(server_key))
-    _write_private(path / "server.pem", server.public_bytes(serialization.Encoding.PEM))
+    write_private(path / "ca.key", _private_pem(ca_key))
+    write_private(path / "ca.pem", ca.public_bytes(serialization.Encoding.PEM))
+    write_private(path / "server.key", _private_pem(server_key))
+    write_private(path / "server.pem", server.public_bytes(serialization.Encoding.PEM))
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from centralstore.words import Attendance, DeviationKind, DeviceState, IncidentKind, OrderKind, Role, SittingState
+from sync.keys import VerifyKey
+from sync.orders import Order
 
 # --- going in ---------------------------------------------------------------------------------------------------------
 
@@ -334,3 +337,23 @@ class ScoredAttempt:
     data: dict[str, object]
     findings: tuple[dict[str, object], ...]
     keys_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What the store's roster says of one candidate and part."""
+
+    candidate: str
+    part: str
+    level: str
+    accommodation_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows besides the envelopes of a sitting: roster by (candidate, part), orders by number, PCs' keys."""
+
+    sitting: str
+    enrolled: Mapping[tuple[str, str], Enrolled]
+    orders: Mapping[int, Order]
+    devices: Mapping[str, VerifyKey]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hmac
 import json
 import logging
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from centralstore.errors import DamagedError, StoreError, TooLargeError, TooSlowError
+from centralstore.desk import COMMAND_PATH, SECRET_HEADER, CommandRequest, perform
+from centralstore.errors import DamagedError, StoreError, TooLargeError, TooSlowError, WrongPasswordError
 from centralstore.records import DeviceView
 from centralstore.store import Store
 from centralstore.store.delivery import MAX_ENVELOPE_BYTES
@@ -31,6 +33,9 @@ from sync.requests import SeenNonces, claimed_device, verify_request
 
 MESSAGE_BYTES: Final = 65_536
 """Largest message that is not an envelope: a progress record with its incidents is under 16 kB."""
+
+COMMAND_BYTES: Final = 64 * 2**20
+"""A command may bring the results of many sittings; only the store's owner can send one."""
 
 BODY_SECONDS: Final = 15.0
 """A body that takes longer is given up, so that slow senders hold nothing for long."""
@@ -71,8 +76,13 @@ class Caller:
     body: bytes
 
 
-def build_app(store: Store) -> FastAPI:
-    """The ASGI application over an open store. Pages for staff are added to it by `administration`."""
+def build_app(store: Store, *, command_secret: str = "") -> FastAPI:
+    """The ASGI application over an open store. Pages for staff are added to it by `administration`.
+
+    Args:
+        store: an open store.
+        command_secret: what the store owner's commands show (`centralstore.desk`); "" takes none.
+    """
     app = FastAPI(title="Prøverom store", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.state.store = store
     _answer_errors(app)
@@ -80,6 +90,8 @@ def build_app(store: Store) -> FastAPI:
     _add_open_routes(app, store)
     _add_sitting_routes(app, store, door)
     _add_delivery_routes(app, store, door)
+    if command_secret:
+        _add_command_route(app, store, command_secret)
     return app
 
 
@@ -290,3 +302,13 @@ def _add_delivery_routes(app: FastAPI, store: Store, door: _Door) -> None:
         caller = await door.caller(request)
         found = await _away(lambda: store.handover_envelopes(caller.device, attempt))
         return _canonical([base64.b64encode(data).decode("ascii") for data in found])
+
+
+def _add_command_route(app: FastAPI, store: Store, secret: str) -> None:
+    @app.post(COMMAND_PATH, include_in_schema=False)
+    async def command(request: Request) -> Response:
+        shown = request.headers.get(SECRET_HEADER, "")
+        if not hmac.compare_digest(shown.encode(), secret.encode()):
+            raise WrongPasswordError
+        asked = _parsed(CommandRequest, await read_body(request, COMMAND_BYTES), "Command")
+        return JSONResponse(await _away(lambda: perform(store, asked)))

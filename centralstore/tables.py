@@ -244,6 +244,7 @@ class KeptEnvelope(SQLModel, table=True):
     attempt: str = Field(index=True)
     segment: str
     device: str
+    release: str
     first: int
     last: int
     sha256: str

@@ -77,6 +77,7 @@ class Delivery(Devices):
                     last=header.last,
                     sitting=header.sitting,
                     device=header.device,
+                    release=header.release,
                     sha256=sha256,
                     received_ms=self.now_ms(),
                     data=data,

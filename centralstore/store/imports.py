@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 from sqlmodel import Session
@@ -89,7 +89,7 @@ class Imports(Keeper):
 
 
 @contextmanager
-def _noted(session: Session, line: int, problems: list[str]) -> Iterator[None]:
+def _noted(session: Session, line: int, problems: list[str]) -> Generator[None]:
     """A row's refusal becomes a sentence, so that all of a file's faults are told at once."""
     try:
         with session.begin_nested():

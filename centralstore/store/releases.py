@@ -33,10 +33,10 @@ from centralstore.words import Role, SittingState
 from engine.programme import parse_programme
 from itembank.errors import PackageError
 from itembank.package import open_public
-from sync.canonical import plain_of
+from sync.canonical import canonical_bytes, plain_of
 from sync.errors import SyncDataError
 from sync.keys import BoxPublic, VerifyKey, sha256_hex
-from sync.release import Ed25519Trust, SittingGrants, open_store_share, seal_device_share, verify_grant
+from sync.release import Ed25519Trust, ReleaseManifest, SittingGrants, open_store_share, seal_device_share, verify_grant
 from sync.ticket import (
     Ticket,
     TicketCandidate,
@@ -172,6 +172,17 @@ class Releases(Room):
             "receipt_key": keys.receipt.public.hex,
             "content_key_trusted": self.content_key().hex,
         }
+
+    def release_expiry(self, release: str) -> int:
+        """When a release ceases to be handed out, UTC milliseconds.
+
+        Raises:
+            NotFoundError: no such release here.
+        """
+        row = self._read(lambda session: session.get(KeptRelease, release))
+        if row is None:
+            raise NotFoundError("Release", release)
+        return ReleaseManifest.model_validate_json(canonical_bytes(row.manifest)).expires_utc_ms
 
     def public_box(self) -> BoxPublic:
         """The key to which the authority seals this store's half of a sitting's content key."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from sqlmodel import Session, col, select
 
-from centralstore.records import ResultView, ScoredAttempt
+from centralstore.errors import NotFoundError
+from centralstore.records import Enrolled, Known, ResultView, ScoredAttempt
 from centralstore.rights import EVERYWHERE, Act, Actor
-from centralstore.store.board import standings
 from centralstore.store.keeper import Keeper, Where
-from centralstore.store.planning import get_sitting
-from centralstore.tables import Candidate, KeptEnvelope, KeptRelease, KeptResult, Sitting
+from centralstore.tables import Candidate, Device, Enrolment, GivenOrder, KeptEnvelope, KeptRelease, KeptResult
 from centralstore.words import ResultState
+from sync.keys import VerifyKey
+from sync.orders import SignedOrder
 
 
 class Results(Keeper):
@@ -37,31 +39,28 @@ class Results(Keeper):
             NoRightError: nobody at a test site sees held results (reglement 6.5).
         """
 
-        def work(session: Session) -> tuple[ResultView, ...]:
-            query = select(KeptResult).order_by(
-                col(KeptResult.sitting), col(KeptResult.candidate), col(KeptResult.part), col(KeptResult.id)
-            )
-            rows = session.exec(query.where(KeptResult.sitting == sitting) if sitting else query).all()
-            return tuple(_view(row) for row in rows)
-
-        return self._act(actor, Act.SEE_RESULTS, Where(EVERYWHERE, EVERYWHERE, sitting), work)
+        where = Where(EVERYWHERE, EVERYWHERE, sitting)
+        return self._act(actor, Act.SEE_RESULTS, where, lambda session: _all_results(session, sitting))
 
     def candidate_results(self, login: str) -> tuple[ResultView, ...]:
-        """What a candidate may see: the newest scoring of each part, once all of them are released; until then nothing."""
+        """What a candidate may see: the newest scoring of each part once all enrolled parts are released; before that nothing."""
 
         def work(session: Session) -> tuple[ResultView, ...]:
-            number = session.exec(select(Candidate.number).where(Candidate.login == login)).first()
-            query = select(KeptResult).where(KeptResult.candidate == (number or "")).order_by(col(KeptResult.id))
-            newest = {row.part: row for row in session.exec(query).all()}
+            number = session.exec(select(Candidate.number).where(Candidate.login == login)).first() or ""
+            query = select(KeptResult).where(KeptResult.candidate == number).order_by(col(KeptResult.id))
+            newest = {(row.sitting, row.part): row for row in session.exec(query).all()}
             if any(row.state != ResultState.RELEASED.value for row in newest.values()):
                 return ()
-            return tuple(_view(row) for row in newest.values())
+            awaited = set(
+                session.exec(select(Enrolment.sitting, Enrolment.part).where(Enrolment.candidate == number)).all()
+            )
+            return tuple(_view(row) for row in newest.values()) if awaited <= set(newest) else ()
 
         return self._read(work)
 
     # --- for the scoring command --------------------------------------------------------------------------------------
 
-    def attempts(self, sitting: str = "") -> tuple[tuple[str, str], ...]:
+    def kept_attempts(self, sitting: str = "") -> tuple[tuple[str, str], ...]:
         """(sitting, attempt) of every attempt with an envelope, in the order of their first one."""
 
         def work(session: Session) -> tuple[tuple[str, str], ...]:
@@ -71,32 +70,54 @@ class Results(Keeper):
 
         return self._read(work)
 
-    def envelopes(self, attempt: str) -> Iterator[tuple[bytes, str, bytes]]:
-        """An attempt's envelopes in order of arrival: data, device, receipt."""
+    def envelopes(self, attempt: str) -> tuple[bytes, ...]:
+        """An attempt's envelopes in order of arrival."""
+        query = select(KeptEnvelope.data).where(KeptEnvelope.attempt == attempt).order_by(col(KeptEnvelope.id))
+        return self._read(lambda session: tuple(session.exec(query).all()))
 
-        def work(session: Session) -> list[tuple[bytes, str, bytes]]:
-            query = select(KeptEnvelope).where(KeptEnvelope.attempt == attempt).order_by(col(KeptEnvelope.id))
-            return [(row.data, row.device, row.receipt) for row in session.exec(query).all()]
+    def release_of(self, attempt: str) -> str:
+        """The release that an attempt's first envelope names.
 
-        return iter(self._read(work))
+        Raises:
+            NotFoundError: nothing of the attempt is here.
+        """
+        query = select(KeptEnvelope.release).where(KeptEnvelope.attempt == attempt).order_by(col(KeptEnvelope.id))
+        release = self._read(lambda session: session.exec(query.limit(1)).first())
+        if release is None:
+            raise NotFoundError("Attempt", attempt)
+        return release
 
-    def known_releases(self) -> tuple[tuple[str, str], ...]:
-        """(id, file name) of every release here."""
+    def release_paths(self) -> Mapping[str, Path]:
+        """The file of every release here, by id."""
         query = select(KeptRelease.id, KeptRelease.file_name)
-        return self._read(lambda session: tuple((row[0], row[1]) for row in session.exec(query).all()))
+        rows = self._read(lambda session: session.exec(query).all())
+        return {release: self._house.folder.releases / name for release, name in rows}
 
-    def counting_attempts(self, sitting: str) -> dict[tuple[str, str], str]:
-        """The attempt that counts for each (candidate, part), by progress and orders."""
+    def known(self, sitting: str) -> Known:
+        """What the store itself knows of a sitting, for holding journals against it."""
 
-        def work(session: Session) -> dict[tuple[str, str], str]:
-            get_sitting(session, sitting)
-            return {key: found.attempt for key, found in standings(session, sitting).items()}
+        def work(session: Session) -> Known:
+            enrolments = session.exec(select(Enrolment).where(Enrolment.sitting == sitting)).all()
+            orders = session.exec(select(GivenOrder).where(GivenOrder.sitting == sitting)).all()
+            return Known(
+                sitting=sitting,
+                enrolled={
+                    (row.candidate, row.part): Enrolled(row.candidate, row.part, row.level, row.accommodation_ms)
+                    for row in enrolments
+                },
+                orders={row.number: SignedOrder.model_validate_json(row.data).order for row in orders},
+                devices={row.id: VerifyKey(row.ed25519) for row in session.exec(select(Device)).all()},
+            )
 
         return self._read(work)
 
-    def sitting_ids(self) -> tuple[str, ...]:
-        """All sittings by id."""
-        return self._read(lambda session: tuple(session.exec(select(Sitting.id).order_by(col(Sitting.id))).all()))
+    def note_results_read(self, actor: Actor, sitting: str) -> None:
+        """Log that somebody reads held results at the store's own machine."""
+        self._act(actor, Act.SEE_RESULTS, Where(EVERYWHERE, EVERYWHERE, sitting), lambda _session: None)
+
+    def held_results(self, sitting: str = "") -> tuple[ResultView, ...]:
+        """As `results`, for the commands at the store's own machine; they log by `note_results_read`."""
+        return self._read(lambda session: _all_results(session, sitting))
 
     def _keep_result(self, session: Session, scored: ScoredAttempt) -> int:
         query = select(KeptResult).where(KeptResult.attempt == scored.attempt).order_by(col(KeptResult.id).desc())
@@ -127,6 +148,14 @@ class Results(Keeper):
         )
         session.flush()
         return 1
+
+
+def _all_results(session: Session, sitting: str) -> tuple[ResultView, ...]:
+    query = select(KeptResult).order_by(
+        col(KeptResult.sitting), col(KeptResult.candidate), col(KeptResult.part), col(KeptResult.id)
+    )
+    rows = session.exec(query.where(KeptResult.sitting == sitting) if sitting else query).all()
+    return tuple(_view(row) for row in rows)
 
 
 def _view(row: KeptResult) -> ResultView:
