@@ -355,7 +355,7 @@ class _Problem:
             gradient_norm=norm,
             condition_number=float(eigenvalues[-1] / eigenvalues[0]),
             iterations=steps,
-            n_persons=self.data.n_persons,
+            n_persons=round(float(self.weights.sum())),
             n_forms=len(self.forms),
             recoding=self.recoding,
             warnings=warnings,

@@ -7,7 +7,7 @@ routing looked at is in the likelihood.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, log, sqrt
 from typing import Literal
@@ -172,7 +172,7 @@ class Calibration:
 
 
 def calibrate(
-    data: ResponseMatrix | Sequence[ResponseMatrix],
+    data: ResponseMatrix | Iterable[ResponseMatrix],
     model: str | Mapping[str, str],
     options: Options | None = None,
 ) -> Calibration:
@@ -182,7 +182,8 @@ def calibrate(
     with anchors the anchors set the scale. With covariates the intercept is 0 and the residual has that deviation.
 
     Args:
-        data: responses, whole or in chunks with the same items. Not-reached counts as missing.
+        data: responses, whole, or anything that gives chunks with the same items each time it is gone through (it is
+            gone through twice, so a file need never be in memory whole). Not-reached counts as missing.
         model: one model for all items, or item id → model.
         options: how; the defaults are right for most data.
 
@@ -225,24 +226,23 @@ class _Run:
     """One calibration, step by step."""
 
     def __init__(
-        self, data: ResponseMatrix | Sequence[ResponseMatrix], model: str | Mapping[str, str], options: Options
+        self, data: ResponseMatrix | Iterable[ResponseMatrix], model: str | Mapping[str, str], options: Options
     ) -> None:
-        self.chunks: Sequence[ResponseMatrix] = (data,) if isinstance(data, ResponseMatrix) else data
+        self.chunks: Iterable[ResponseMatrix] = (data,) if isinstance(data, ResponseMatrix) else data
         self.options = options
-        first = self.chunks[0]
-        self.item_ids = first.item_ids
-        self.covariate_names = first.covariate_names
-        self.n_persons = sum(chunk.n_persons for chunk in self.chunks)
+        census = Census.of(self.chunks)
+        self.item_ids = census.item_ids
+        self.covariate_names = census.covariate_names
+        self.n_persons = census.n_persons
+        self.group_names = census.group_names
         self.anchors = {item.item_id: item for item in options.anchors if item.item_id in self.item_ids}
         if options.anchors and not self.anchors:
             raise NoAnchorsError
-        census = Census.of(self.chunks)
         self.recoding = census.recoding(self._anchor_codes(census))
         census.check_variance(tuple(self.anchors))
         census.check_connection(tuple(self.anchors))
         self.warnings = [*self.recoding.sentences(), *census.warnings(tuple(self.anchors))]
         self.counts = census.counts
-        self.group_names = self._groups()
         models = {item: anchor.model for item, anchor in self.anchors.items()}
         wanted = dict.fromkeys(self.item_ids, model) if isinstance(model, str) else dict(model)
         self.models = resolve_models(self.item_ids, {**wanted, **models}, self.recoding.n_steps)
@@ -258,11 +258,6 @@ class _Run:
                     raise AnchorMismatchError(item, self.anchors[item].max_score, highest)
                 codes[item] = tuple(range(self.anchors[item].max_score + 1))
         return codes
-
-    def _groups(self) -> tuple[str, ...]:
-        if self.chunks[0].groups is None:
-            return ("all",)
-        return tuple(sorted({str(name) for chunk in self.chunks for name in np.unique(chunk.groups)}))
 
     def _blocks(self) -> list[Block]:
         recoded = (self.recoding.apply(chunk) for chunk in self.chunks)

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from psychometrics.blocks import same_rows
 from psychometrics.data import HIGHEST_SCORE, ResponseMatrix
 from psychometrics.errors import (
     DisconnectedError,
+    NoResponsesError,
     NoVarianceError,
     TooFewResponsesError,
     TooManyCategoriesError,
-    UnknownColumnError,
     named,
 )
 
@@ -27,7 +28,7 @@ BoolArray = NDArray[np.bool_]
 FEWEST_RESPONSES = 10
 FEW_RESPONSES = 100
 FEW_IN_CATEGORY = 5
-MOST_CATEGORIES = 30
+MOST_CATEGORIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +88,57 @@ class Recoding:
 
 @dataclass(slots=True)
 class Census:
-    """Counts over all chunks: how often each code occurs, and who answered what together."""
+    """Counts over all chunks: how often each code occurs, who answered what together, which groups there are."""
 
     item_ids: tuple[str, ...]
+    covariate_names: tuple[str, ...]
     counts: IntArray
     together: BoolArray
+    weight_of_persons: float = 0.0
+    groups: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, chunks: Iterable[ResponseMatrix]) -> Census:
-        """Count codes and pairs of items with a common person."""
+        """Count persons, codes, groups, and pairs of items with a common person.
+
+        Raises:
+            NoResponsesError: there are no chunks.
+        """
         census: Census | None = None
         for chunk in chunks:
             if census is None:
                 n = chunk.n_items
-                census = cls(
-                    chunk.item_ids, np.zeros((n, HIGHEST_SCORE + 1), np.int64), np.zeros((n, n), dtype=np.bool_)
-                )
+                counts = np.zeros((n, HIGHEST_SCORE + 1), np.int64)
+                census = cls(chunk.item_ids, chunk.covariate_names, counts, np.zeros((n, n), dtype=np.bool_))
             census.add(chunk)
         if census is None:
-            raise UnknownColumnError("responses", "any item", ())
+            raise NoResponsesError("responses", 0, 0)
         return census
+
+    @property
+    def n_persons(self) -> int:
+        """Persons, a row counted as often as its weight says."""
+        return round(self.weight_of_persons)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """All groups in sorted order; one called all when there are none."""
+        return tuple(sorted(self.groups)) or ("all",)
 
     def add(self, chunk: ResponseMatrix) -> None:
         """Add one chunk."""
-        highest = int(chunk.scores.max(initial=0))
-        for code in range(highest + 1):
-            self.counts[:, code] += np.count_nonzero(chunk.scores == code, axis=0)
-        patterns = np.unique(np.packbits(chunk.answered, axis=1), axis=0)
-        answered = np.unpackbits(patterns, axis=1)[:, : chunk.n_items].astype(np.float32)
-        self.together |= (answered.T @ answered) > 0
+        self.weight_of_persons += float(chunk.row_weights.sum())
+        if chunk.groups is not None:
+            self.groups |= {str(name) for name in np.unique(chunk.groups)}
+        counted = chunk.row_weights if chunk.weights is not None else None
+        for code in range(int(chunk.scores.max(initial=0)) + 1):
+            is_code = chunk.scores == code
+            counts = np.count_nonzero(is_code, axis=0) if counted is None else np.ceil(counted @ is_code)
+            self.counts[:, code] += counts.astype(np.int64)
+        answered = chunk.answered
+        firsts = [rows[0] for rows in same_rows(answered)]
+        patterns = answered[firsts].astype(np.float32)
+        self.together |= (patterns.T @ patterns) > 0
 
     def recoding(self, fixed_codes: Mapping[str, tuple[int, ...]] | None = None) -> Recoding:
         """The codes seen of each item, or those given for it.
