@@ -128,6 +128,7 @@ def read_envelopes(
     devices: Mapping[str, VerifyKey],
     *,
     attempt: str,
+    holder: str = "",
     erased: Sequence[StreamName] = (),
 ) -> AttemptBundle:
     """An attempt from its envelopes, in any order, with duplicates; each is verified again before it counts.
@@ -137,6 +138,8 @@ def read_envelopes(
         opener: the results key's or recovery key's private side.
         devices: device id → its Ed25519 key.
         attempt: which attempt.
+        holder: the device that the attempt was last handed over to by an order ("": none). When two PCs went on by
+            themselves, its line counts and the other is reported as a fork; without an order, the longer line.
         erased: streams whose keys may be missing.
     """
     envelopes: list[Envelope] = []
@@ -146,7 +149,7 @@ def read_envelopes(
             envelopes.append(_verified(each, devices, attempt, erased))
         except SyncDataError as error:
             faults.append(Fault("damaged_envelope", "", -1, -1, -1, str(error)))
-    return _assemble(attempt, _segments_of_envelopes(envelopes), opener, faults)
+    return _assemble(attempt, _main_line(_segments_of_envelopes(envelopes), holder, faults), opener, faults)
 
 
 def attempt_bundle(
@@ -155,6 +158,7 @@ def attempt_bundle(
     devices: Mapping[str, VerifyKey],
     *,
     attempt: str,
+    holder: str = "",
     files: Files | None = None,
 ) -> AttemptBundle:
     """An attempt from a folder of ``.envelope`` files, as `Outbox.export` writes them; see `read_envelopes`.
@@ -164,7 +168,7 @@ def attempt_bundle(
     """
     disk = DiskFiles() if files is None else files
     names = [name for name in disk.names(folder) if name.endswith(ENVELOPE_SUFFIX)]
-    return read_envelopes((disk.read(folder / name) for name in names), opener, devices, attempt=attempt)
+    return read_envelopes((disk.read(folder / name) for name in names), opener, devices, attempt=attempt, holder=holder)
 
 
 def read_journal(folder: Path, attempt: str, opener: Opener, *, files: Files | None = None) -> AttemptBundle:
@@ -178,7 +182,8 @@ def read_journal(folder: Path, attempt: str, opener: Opener, *, files: Files | N
         Fault("damaged_bytes", "", -1, -1, -1, f"Nothing can be read of {path.name}; keep it for examination.")
         for path in found.unreadable
     ]
-    return _assemble(attempt, [_segment_of_file(segment) for segment in found.segments], opener, faults)
+    segments = [_segment_of_file(segment) for segment in found.segments]
+    return _assemble(attempt, _main_line(segments, "", faults), opener, faults)
 
 
 def _verified(data: bytes, devices: Mapping[str, VerifyKey], attempt: str, erased: Sequence[StreamName]) -> Envelope:
@@ -227,8 +232,8 @@ def _scan_faults(segment: _Segment, scan: SegmentScan, name: str) -> Iterable[Fa
 # --- putting segments in order ----------------------------------------------------------------------------------------
 
 
-def _assemble(attempt: str, segments: Sequence[_Segment], opener: Opener, faults: list[Fault]) -> AttemptBundle:
-    line = _main_line(segments, faults)
+def _assemble(attempt: str, line: Sequence[_Segment], opener: Opener, faults: list[Fault]) -> AttemptBundle:
+    """Open what counts of the segments that count, oldest first."""
     entries: list[Entry] = []
     for index, segment in enumerate(line):
         following = line[index + 1].preamble.header.previous if index + 1 < len(line) else None
@@ -237,22 +242,25 @@ def _assemble(attempt: str, segments: Sequence[_Segment], opener: Opener, faults
         faults.extend(_count_faults(segment, counted, following))
         entries.extend(_open_entries(segment, counted, opener, faults))
     facts = tuple(_decode(entries, faults))
-    link = None
-    if line:
-        tip = line[-1]
-        head = tip.records[tip.count - 1].chain if tip.records else tip.preamble.hash
-        link = Link(segment=tip.id, count=tip.count, head=head.hex())
-    ordinal = max((segment.ordinal for segment in segments), default=-1) + 1
+    link = next((_link(segment) for segment in reversed(line) if segment.records), None)
+    ordinal = max((segment.ordinal for segment in line), default=-1) + 1
     preambles = tuple(segment.preamble for segment in line)
     return AttemptBundle(attempt, preambles, tuple(entries), facts, tuple(faults), link, ordinal)
 
 
-def _main_line(segments: Sequence[_Segment], faults: list[Fault]) -> list[_Segment]:
+def _link(segment: _Segment) -> Link:
+    return Link(segment=segment.id, count=segment.count, head=segment.records[segment.count - 1].chain.hex())
+
+
+def _main_line(segments: Sequence[_Segment], holder: str, faults: list[Fault]) -> list[_Segment]:
     """The segments that count, oldest first: from the newest back along the links. Others are forks, and reported."""
+
+    def rank(segment: _Segment) -> tuple[bool, int, int, int]:
+        header = segment.preamble.header
+        return (header.device == holder, segment.ordinal, segment.count, header.begun_utc_ms)
+
     by_id = {segment.id: segment for segment in segments}
-    newest_first = sorted(
-        segments, key=lambda each: (each.ordinal, each.count, each.preamble.header.begun_utc_ms), reverse=True
-    )
+    newest_first = sorted(segments, key=rank, reverse=True)
     line: list[_Segment] = []
     current = newest_first[0] if newest_first else None
     while current is not None:
@@ -260,12 +268,23 @@ def _main_line(segments: Sequence[_Segment], faults: list[Fault]) -> list[_Segme
         link = current.preamble.header.previous
         current = _before(current, link, by_id, newest_first, faults)
     for segment in segments:
-        if segment not in line:
+        if any(segment is each for each in line) or not segment.records:
+            continue
+        if any(_is_rewritten(segment, each) for each in line):
+            sentence = f"Segment {segment.id} failed before anything in it was durable; the next one holds its records."
+            faults.append(segment.fault("superseded", sentence, first=0, last=segment.count - 1))
+        else:
             sentence = (
                 f"Segment {segment.id} of device {segment.preamble.header.device} is beside the line that counts."
             )
             faults.append(segment.fault("fork", sentence, first=0, last=segment.count - 1))
     return line[::-1]
+
+
+def _is_rewritten(segment: _Segment, by: _Segment) -> bool:
+    """True when the same PC began ``by`` in place of ``segment``, after its disk failed."""
+    old, new = segment.preamble.header, by.preamble.header
+    return old.device == new.device and old.previous == new.previous and old.ordinal < new.ordinal
 
 
 def _before(

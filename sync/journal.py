@@ -7,7 +7,7 @@ file in one system call before it returns; `sync` makes everything appended so f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -182,11 +182,8 @@ def recover(folder: Path, attempt: str, *, files: Files | None = None) -> Recove
                 _settle(path, scan, disk)
                 segments.append(FoundSegment(path, scan))
     segments.sort(key=lambda found: (found.scan.header.ordinal, found.scan.header.begun_utc_ms))
-    if not segments:
-        return replace(Recovered.nothing(attempt), unreadable=tuple(unreadable))
-    last = segments[-1].scan
-    link = Link(segment=last.header.segment, count=last.count, head=last.head.hex())
-    return Recovered(attempt, tuple(segments), tuple(unreadable), link, last.header.ordinal + 1)
+    ordinal = max((found.scan.header.ordinal for found in segments), default=-1) + 1
+    return Recovered(attempt, tuple(segments), tuple(unreadable), _link(segments), ordinal)
 
 
 def read_segment(path: Path, *, files: Files | None = None) -> SegmentScan | None:
@@ -214,6 +211,14 @@ def next_segment(
 ) -> NewSegment:
     """The fresh segment that goes on after what was recovered."""
     return new_segment(binding, recipients, ordinal=after.next_ordinal, previous=after.link, begun_utc_ms=begun_utc_ms)
+
+
+def _link(segments: Sequence[FoundSegment]) -> Link | None:
+    """What follows now follows the last segment that has a record; one without never travels."""
+    for found in reversed(segments):
+        if found.scan.records:
+            return Link(segment=found.scan.header.segment, count=found.scan.count, head=found.scan.head.hex())
+    return None
 
 
 def _settle(path: Path, scan: SegmentScan, files: Files) -> None:

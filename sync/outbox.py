@@ -95,15 +95,17 @@ class Outbox:
         self._packed: dict[str, list[_Packed]] = {}
         self._receipts: dict[tuple[str, int, int], Receipt] = {}
         self._scans: dict[str, SegmentScan] = {}
-        self._whole: set[str] = set()
+        self._earlier = frozenset(self._files.names(folder))
         self._load()
 
     def pending(self, durable: Mapping[str, int] | None = None, *, most: int = 32) -> tuple[Parcel, ...]:
         """The next envelopes to send, oldest first; the same ones again until their receipts are here.
 
         Args:
-            durable: for segments being written now, how many records are durable (`JournalWriter.durable_counts`);
-                nothing beyond is sent. Other segments are taken whole.
+            durable: for the segments of this run of the program, how many records are durable
+                (`JournalWriter.durable_counts`, kept also after a writer is closed); nothing beyond is sent, and a new
+                segment that is not named is left alone, since it may be growing. Segments that lay here when the
+                outbox was made are taken whole. None: nothing is being written, all is whole.
             most: at most so many.
 
         Raises:
@@ -167,15 +169,28 @@ class Outbox:
         return written
 
     def _segments(self, durable: Mapping[str, int] | None) -> list[SegmentScan]:
-        """All segments of the folder, oldest first; files that no longer grow are read once."""
+        """The segments that may be sent, oldest first; a file is read again only when more of it is durable."""
+        found: list[SegmentScan] = []
         for name in self._files.names(self._folder):
-            if name.endswith(SUFFIX) and name not in self._whole:
-                scan = read_segment(self._folder / name, files=self._files)
+            if name.endswith(SUFFIX):
+                scan = self._scan(name, durable)
                 if scan is not None:
-                    self._scans[name] = scan
-                    if durable is not None and scan.header.segment not in durable:
-                        self._whole.add(name)
-        return sorted(self._scans.values(), key=lambda scan: (scan.header.attempt, scan.header.ordinal))
+                    found.append(scan)
+        return sorted(found, key=lambda scan: (scan.header.attempt, scan.header.ordinal))
+
+    def _scan(self, name: str, durable: Mapping[str, int] | None) -> SegmentScan | None:
+        """What is known of a segment file; None when nothing of it may be sent now."""
+        known = self._scans.get(name)
+        is_earlier = name in self._earlier
+        if known is not None and durable is not None:
+            if is_earlier or known.count >= durable.get(known.header.segment, 0):
+                return known
+        elif not is_earlier and durable is not None and not any(f"-{segment}{SUFFIX}" in name for segment in durable):
+            return None
+        scan = read_segment(self._folder / name, files=self._files)
+        if scan is not None:
+            self._scans[name] = scan
+        return scan
 
     def _plan(self, scan: SegmentScan, limit: int, *, patiently: bool) -> None:
         """Fix the ranges of what is durable and not planned yet, and write them down before anything is sent.
@@ -210,9 +225,7 @@ class Outbox:
 
     def _waiting(self, segment: str) -> list[_Packed]:
         return [
-            entry
-            for entry in self._packed.get(segment, [])
-            if (segment, entry.first, entry.last) not in self._receipts
+            entry for entry in self._packed.get(segment, []) if (segment, entry.first, entry.last) not in self._receipts
         ]
 
     def _take(self, receipt: Receipt) -> None:

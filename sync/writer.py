@@ -104,6 +104,7 @@ class JournalWriter:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._pending: list[_Pending] = []
+        self._left: dict[str, int] = {}
         self._failed: JournalFailedError | None = None
         first = next_segment(binding, self._recipients, after, begun_utc_ms=now_utc_ms())
         self._journal = Journal.create(folder, first, files=self._files, size=disk.segment_bytes)
@@ -175,9 +176,9 @@ class JournalWriter:
             return self._durable_head.hex()
 
     def durable_counts(self) -> dict[str, int]:
-        """Segment id → how many of its records are durable, for the outbox: only what is durable is sent."""
+        """Segment id → how many of its records are durable, for every segment of this run: only these are sent."""
         with self._lock:
-            return {self._journal.header.segment: self._durable.counter + 1}
+            return {**self._left, self._journal.header.segment: self._durable.counter + 1}
 
     def append(self, event: Event, *, utc_ms: int) -> Position:
         """Write a fact with the wall clock's time; it is with the operating system when this returns.
@@ -308,7 +309,9 @@ class JournalWriter:
 
     def _rewrite(self, failed: Journal, cause: OSError) -> JournalTrouble:
         # After a second failure the durable records are still those of the segment that failed first.
-        link = Link(segment=failed.header.segment, count=self._durable.counter + 1, head=self._durable_head.hex())
+        link = failed.header.previous
+        if self._durable.counter >= 0:
+            link = Link(segment=failed.header.segment, count=self._durable.counter + 1, head=self._durable_head.hex())
         fresh = new_segment(
             self._binding,
             self._recipients,
@@ -324,6 +327,8 @@ class JournalWriter:
         except OSError:
             journal.close()
             raise
+        if self._durable.counter >= 0:
+            self._left[failed.header.segment] = self._durable.counter + 1
         self._journal = journal
         self._pending.clear()
         self._durable = Position(fresh.header.ordinal, journal.count - 1)

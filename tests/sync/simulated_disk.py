@@ -1,8 +1,8 @@
 """A disk in memory behind `sync.files.Files`: it fills up, fails, writes short, and loses what was not synced.
 
 What is on the platter and what only the page cache holds are kept apart, sector by sector. `power_cut` leaves any
-subset of the unsynced sectors, the last one possibly torn. After a failed sync the unsynced sectors are marked clean, as Linux
-does: a later sync reports success and has kept nothing.
+subset of the unsynced sectors, the last one possibly torn. After a failed sync the unsynced sectors are marked clean,
+as Linux does: a later sync reports success and has kept nothing.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def test_a_password_typed_with_combining_accents_is_the_same() -> None:
 
 
 def test_production_verifiers_have_the_second_cost_of_rfc_9106() -> None:
-    assert PRODUCTION_COST == Cost(65_536, 3, 4)
+    assert Cost(65_536, 3, 4) == PRODUCTION_COST
     text = PasswordVerifier.make("x").text
     assert text.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert PasswordVerifier.parse(text).accepts("x")

@@ -17,9 +17,7 @@ from sync.signed import open_message
 from tests.sync.examples import NOW, signing
 
 STORE, PC = signing("store receipts"), signing("pc-07")
-RECEIPT = Receipt(
-    attempt="a1", segment="0" * 32, first=0, last=9, sha256="ab" * 32, device="pc-07", stored_utc_ms=NOW
-)
+RECEIPT = Receipt(attempt="a1", segment="0" * 32, first=0, last=9, sha256="ab" * 32, device="pc-07", stored_utc_ms=NOW)
 PROGRESS = Progress(
     sitting="oslo-a",
     device="pc-07",

@@ -219,5 +219,5 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.events() == list(range(self.written))
 
 
-OutboxMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+OutboxMachine.TestCase.settings = settings(max_examples=8, stateful_step_count=10, deadline=None)
 TestOutbox = OutboxMachine.TestCase

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -56,8 +57,13 @@ PUBLIC, CONTENT = b"public texts", b"R-101: Hvilket bilde passer?" * 4000
 LATER = NOW + 86_400_000
 
 
-def package(version: int = 3, key: SigningKey = AUTHORITY, **changes: object) -> PackageFile:
-    names = {"release": f"norskprove-{version}", "series": "norskprove", "version": version, "programme": "norskprove"}
+def package(version: int = 3, key: SigningKey = AUTHORITY, **changes: Any) -> PackageFile:
+    names: dict[str, Any] = {
+        "release": f"norskprove-{version}",
+        "series": "norskprove",
+        "version": version,
+        "programme": "norskprove",
+    }
     header = sealed_header_of(**names, public_sha256=sha256_hex(PUBLIC))
     sealed = seal_content(CONTENT, CONTENT_KEY, header, salt=bytes(16))
     manifest = ReleaseManifest(
@@ -92,8 +98,8 @@ def grants(names: tuple[str, ...] = ("pc-07", "pc-08")) -> SittingGrants:
     )
 
 
-def opened(data: bytes, *, share: bytes = SECRETS.release_share, name: str = "pc-07", **changes: object) -> GrantedKeys:
-    asked: dict[str, object] = {"sitting": "oslo-a", "device": name, "release": "norskprove-3", "now_utc_ms": NOW}
+def opened(data: bytes, *, share: bytes = SECRETS.release_share, name: str = "pc-07", **changes: Any) -> GrantedKeys:
+    asked: dict[str, Any] = {"sitting": "oslo-a", "device": name, "release": "norskprove-3", "now_utc_ms": NOW}
     asked |= {"keys": device(name), "content_key": AUTHORITY.public, **changes}
     return open_grant(data, release_share=share, **asked)
 
@@ -129,12 +135,14 @@ def test_chunks_cut_swapped_repeated_or_dropped_do_not_open() -> None:
 
 def test_a_damaged_package_is_told() -> None:
     data = encode_package(package())
-    with pytest.raises(DamagedError, match="The test package is damaged: it is .* bytes long and says otherwise"):
+    with pytest.raises(DamagedError, match=r"The test package is damaged: it is .* bytes long and says otherwise"):
         decode_package(data[:-1])
     with pytest.raises(DamagedError, match="does not begin as a test package does"):
         decode_package(b"PK\x03\x04" + data)
     changed = PackageFile(package().manifest, b"other texts!", package().sealed)
-    with pytest.raises(DamagedError, match="its public part is not the one that release 'norskprove-3' was signed with"):
+    with pytest.raises(
+        DamagedError, match="its public part is not the one that release 'norskprove-3' was signed with"
+    ):
         verified(changed)
     cut = PackageFile(package().manifest, PUBLIC, package().sealed[:-1])
     with pytest.raises(DamagedError, match="its sealed part is not the one"):
@@ -227,7 +235,7 @@ def test_the_release_share_alone_opens_nothing_without_the_pcs_key() -> None:
     ("change", "field"),
     [({"sitting": "oslo-b"}, "sitting"), ({"device": "pc-09"}, "device"), ({"release": "norskprove-4"}, "release")],
 )
-def test_a_grant_for_something_else_is_told(change: dict[str, object], field: str) -> None:
+def test_a_grant_for_something_else_is_told(change: dict[str, Any], field: str) -> None:
     with pytest.raises(NotForUsError, match=f"The grant is for {field}"):
         opened(grants().grants["pc-07", "norskprove-3"], **change)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sync.errors import RequestRefusedError
@@ -11,13 +13,14 @@ from tests.sync.examples import NOW, signing
 PC = signing("pc-07")
 
 
-def signed(**changes: object) -> dict[str, str]:
-    asked: dict[str, object] = {"device": "pc-07", "key": PC, "method": "POST", "path": "/v1/orders?sitting=a&after=0"}
-    return sign_request(**{**asked, "body": b"body", "now_utc_ms": NOW, **changes})
+def signed(**changes: Any) -> dict[str, str]:
+    asked: dict[str, Any] = {"device": "pc-07", "key": PC, "method": "POST", "path": "/v1/orders?sitting=a&after=0"}
+    asked |= {"body": b"body", "now_utc_ms": NOW, **changes}
+    return sign_request(**asked)
 
 
-def check(headers: dict[str, str], seen: SeenNonces | None = None, **changes: object) -> str:
-    asked: dict[str, object] = {
+def check(headers: dict[str, str], seen: SeenNonces | None = None, **changes: Any) -> str:
+    asked: dict[str, Any] = {
         "method": "POST",
         "path": "/v1/orders?sitting=a&after=0",
         "body": b"body",
@@ -36,7 +39,7 @@ def test_a_request_tells_its_device_whatever_the_case_of_headers() -> None:
     "change",
     [{"method": "GET"}, {"path": "/v1/orders?sitting=b&after=0"}, {"path": "/v1/orders"}, {"body": b"bodY"}],
 )
-def test_a_request_counts_for_what_it_was_signed_for(change: dict[str, object]) -> None:
+def test_a_request_counts_for_what_it_was_signed_for(change: dict[str, Any]) -> None:
     with pytest.raises(RequestRefusedError, match="its signature is not that of device 'pc-07'") as refused:
         check(signed(), **change)
     assert refused.value.code == "signature"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ PC = device("pc-07")
 VERIFIER = PasswordVerifier.make("hemmelig", TEST_COST, salt=bytes(16)).text
 
 
-def ticket(**changes: object) -> Ticket:
+def ticket(**changes: Any) -> Ticket:
     part = TicketPart(programme="norskprove-demo", part="reading", accommodation_ms=600_000)
     made = Ticket(
         sitting="oslo-a",

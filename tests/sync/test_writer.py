@@ -99,7 +99,7 @@ def test_one_fault_at_every_operation_loses_nothing_acknowledged(fault: str) -> 
         troubles: list[JournalTrouble] = []
         disk = SimulatedDisk(lambda number, _, place=place: FAULTS[fault] if number == place else None)
         acknowledged = run_attempt(disk, troubles)
-        assert numbers(disk) == acknowledged == list(range(30)), f"operation {place}"
+        assert numbers(disk) == acknowledged == list(range(15)), f"operation {place}"
         assert [trouble.kind for trouble in troubles] == ["new_segment"]
         bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=disk)
         assert {each.kind for each in bundle.faults} <= {"torn_tail", "superseded", "damaged_bytes"}
@@ -112,13 +112,13 @@ def begin_operations() -> int:
 
 
 def run_attempt(disk: SimulatedDisk, troubles: list[JournalTrouble]) -> list[int]:
-    """Thirty answers, a commit every third; which of them were acknowledged."""
+    """Fifteen answers, a commit every third; which of them were acknowledged."""
     writer = begin(disk, on_trouble=troubles.append)
-    for number in range(30):
+    for number in range(15):
         writer.append(answer(number), utc_ms=NOW)
         if number % 3 == 2:
             writer.commit()
-    return list(range(30))
+    return list(range(15))
 
 
 def test_after_a_failed_sync_the_old_file_is_not_trusted_again() -> None:
