@@ -86,9 +86,7 @@ def _durations(bank: Bank, file: PanelFile, rules: PartRules) -> Iterator[RouteD
         panel = engine_panel(bank, file)
         for standard in WRITTEN_STANDARDS:
             for route, duration_ms in route_durations_ms(panel, rules, WrittenStandard(standard)).items():
-                yield RouteDuration(
-                    file.id, route, standard, duration_ms, rules.duration_min_ms, rules.duration_max_ms
-                )
+                yield RouteDuration(file.id, route, standard, duration_ms, rules.duration_min_ms, rules.duration_max_ms)
     except (DataError, BankDataError):
         return
 
@@ -97,7 +95,9 @@ class _Place:
     """A file that faults are told of."""
 
     def __init__(self, bank: Bank, folder: str, name: str, file: str = "") -> None:
-        self.where = f"{bank.folder.name}/{folder}/{name}/{file}" if file else f"{bank.folder.name}/{folder}/{name}.json"
+        self.where = (
+            f"{bank.folder.name}/{folder}/{name}/{file}" if file else f"{bank.folder.name}/{folder}/{name}.json"
+        )
 
     def fault(self, field: str, fault: str, remedy: str) -> BankDataError:
         return BankDataError(self.where, field, fault, remedy)
@@ -208,10 +208,17 @@ def _shape_faults(item: ItemFile, content: ItemContent, standard: str, place: _P
     hot = tuple(piece.id for piece in content.pieces if isinstance(piece, HotWord))
     lists = {piece.id: _gap_options(piece) for piece in content.pieces if isinstance(piece, ChoiceGap)}
     fields = tuple(piece.id for piece in content.pieces if isinstance(piece, TextGap))
-    shown = {"choice": bool(content.options), "hottext": bool(hot), "inline_choice": bool(lists), "text_entry": bool(fields)}
+    shown = {
+        "choice": bool(content.options),
+        "hottext": bool(hot),
+        "inline_choice": bool(lists),
+        "text_entry": bool(fields),
+    }
     if [kind for kind, is_shown in shown.items() if is_shown] != [item.type]:
         kinds = ", ".join(kind for kind, is_shown in shown.items() if is_shown) or "nothing to answer"
-        yield place.fault(f"{standard}", f"type '{item.type}' shows {kinds}", f"Show what '{item.type}' needs, and no more")
+        yield place.fault(
+            f"{standard}", f"type '{item.type}' shows {kinds}", f"Show what '{item.type}' needs, and no more"
+        )
         return
     unused = set((item.nb if standard == "nb" else item.nn).gaps) - {*lists, *fields}  # pyright: ignore[reportOptionalMemberAccess]  content was made of it
     for gap in sorted(unused):
@@ -235,7 +242,9 @@ def _key_faults(
             yield place.fault("key.correct", "everything is correct", "Leave something to choose")
     elif key.kind == "gaps":
         if tuple(key.correct) != tuple(lists):
-            yield place.fault("key.correct", "its gaps are not those of the text", f"Give {', '.join(lists)} in this order")
+            yield place.fault(
+                "key.correct", "its gaps are not those of the text", f"Give {', '.join(lists)} in this order"
+            )
         for gap, option in key.correct.items():
             if gap in lists and option not in lists[gap]:
                 remedy = "Correct the key or add the option"
@@ -396,7 +405,9 @@ def _use_faults(bank: Bank, use: FormUse, programme: Programme, place: _Place) -
         else:
             yield from _task_set_faults(bank, task_set, programme)
             if use.level != task_set.level:
-                yield place.fault("forms", f"'{use.form}' is of level '{task_set.level}', not '{use.level}'", "Correct it")
+                yield place.fault(
+                    "forms", f"'{use.form}' is of level '{task_set.level}', not '{use.level}'", "Correct it"
+                )
     else:
         panel = bank.panels.get(use.form)
         if panel is None:
@@ -435,5 +446,7 @@ def _task_set_faults(bank: Bank, file: TaskSetFile, programme: Programme) -> Fau
             yield place.fault(f"slots.{slot.id}", "the topics to choose from are not equally difficult", "Make them so")
     for lower, upper in pairwise(difficulties):
         if max(lower) >= min(upper):
-            yield place.fault("slots", "the tasks are not of rising difficulty", "Order them, each harder than the last")
+            yield place.fault(
+                "slots", "the tasks are not of rising difficulty", "Order them, each harder than the last"
+            )
             return

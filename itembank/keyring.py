@@ -75,7 +75,9 @@ class KeyFolder:
             plain = parse_canonical(self._read(CUSTODIANS).encode(), "custodians", limit=LIMIT)
             return parse_model(Custodians, plain, "custodians")
         except SyncDataError as error:
-            raise KeyFolderError(self.folder / CUSTODIANS, str(error).removesuffix("."), "Make the keys anew") from error
+            raise KeyFolderError(
+                self.folder / CUSTODIANS, str(error).removesuffix("."), "Make the keys anew"
+            ) from error
 
     def results_key(self, number: int = 1) -> BoxKey:
         """A custodian's private key, where it still lies here (a demo).
@@ -110,7 +112,9 @@ class KeyFolder:
         name = f"sittings/{sitting}.json"
         if not (self.folder / name).exists():
             made = SittingSecrets.create(sitting)
-            content = _SecretsFile(sitting=sitting, release_share=made.release_share.hex(), recovery=made.recovery.raw.hex())
+            content = _SecretsFile(
+                sitting=sitting, release_share=made.release_share.hex(), recovery=made.recovery.raw.hex()
+            )
             self._write(name, canonical_bytes(plain_of(content)).decode(), mode=0o600)
             return made
         try:

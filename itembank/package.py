@@ -276,12 +276,18 @@ def _content(archive: _Archive, written_standard: str) -> ContentSet:
     try:
         return ContentSet(
             written_standard,
-            {name: item_content(each, written_standard, pictures) for name, each in archive.models("items", ItemFile).items()},
+            {
+                name: item_content(each, written_standard, pictures)
+                for name, each in archive.models("items", ItemFile).items()
+            },
             {
                 name: stimulus_content(each, written_standard, pictures)
                 for name, each in archive.models("stimuli", StimulusFile).items()
             },
-            {name: task_content(each, written_standard, pictures) for name, each in archive.models("tasks", TaskFile).items()},
+            {
+                name: task_content(each, written_standard, pictures)
+                for name, each in archive.models("tasks", TaskFile).items()
+            },
         )
     except (ValueError, KeyError) as error:
         raise PackageError(archive.where, f"content is faulty: {error}", FETCH_AGAIN) from error
