@@ -49,7 +49,7 @@ class CommandRequest(Message):
     arguments: dict[str, Any]
 
 
-class RefusedByService(RequestError):
+class CommandRefusedError(RequestError):
     """The running service refused a command; the sentence is its own."""
 
 
@@ -123,7 +123,7 @@ def _add_grants(store: Store, arguments: Answer) -> Answer:
     try:
         grants = read_grants(Path(arguments["file"]))
     except PackageError as error:
-        raise RefusedByService(str(error)) from error
+        raise CommandRefusedError(str(error)) from error
     store.add_grants(COMMAND_LINE, grants)
     return {"sitting": grants.sitting, "grants": len(grants.grants)}
 
@@ -229,7 +229,7 @@ class Desk:
         except (httpx.HTTPError, ValueError) as error:
             raise SetUpError(url, f"the running service does not answer ({error})", "Stop it and try again.") from error
         if not answer.is_success:
-            raise RefusedByService(str(told.get("error", answer.status_code)))
+            raise CommandRefusedError(str(told.get("error", answer.status_code)))
         return told
 
 

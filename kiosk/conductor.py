@@ -941,7 +941,7 @@ class Conductor:
         if running is None:
             return base
         attempt = running.attempt
-        delivered = state.delivered.get(attempt.id)
+        receipted = state.delivered.get(attempt.id)
         return base.model_copy(
             update={
                 "phase": attempt.phase.value,
@@ -955,16 +955,18 @@ class Conductor:
                 "is_locked": attempt.is_locked,
                 "is_delivered": self._is_delivered(running),
                 "last_order": running.seen_order,
-                "records_durable": 0 if delivered is None else delivered.records,
-                "records_delivered": 0 if delivered is None else delivered.received,
+                "records_durable": 0 if receipted is None else receipted.delivered.records,
+                "records_delivered": 0 if receipted is None else receipted.delivered.received,
                 "head": running.record.writer.head,
             }
         )
 
     def _is_delivered(self, running: Running) -> bool:
         """Whether the store has receipted everything up to the end of the part."""
-        delivered = self._room.state.delivered.get(running.attempt.id)
-        return running.attempt.has_ended and delivered is not None and delivered.is_complete
+        receipted = self._room.state.delivered.get(running.attempt.id)
+        if receipted is None or not running.attempt.has_ended:
+            return False
+        return receipted.covers(running.record.writer.durable_counts())
 
     # --- screens ------------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,19 @@ ORDERS_WAIT_MS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Receipted:
+    """How far an attempt's records have come, and which records were counted: by segment, how many were durable."""
+
+    delivered: Delivered
+    counted: Mapping[str, int]
+
+    def covers(self, durable: Mapping[str, int]) -> bool:
+        """Whether every record on this disk has its receipt, those in ``durable`` included."""
+        is_counted = all(self.counted.get(segment, -1) >= count for segment, count in durable.items())
+        return is_counted and self.delivered.is_complete
+
+
+@dataclass(frozen=True, slots=True)
 class RoomState:
     """A snapshot: what is known now. ``trouble`` is the last sentence of something that could not be done, "" if none."""
 
@@ -55,7 +68,7 @@ class RoomState:
     recovery: BoxKey | None = None
     attempts: tuple[KnownAttempt, ...] = ()
     handovers: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict[str, "tuple[bytes, ...]"])
-    delivered: Mapping[str, Delivered] = field(default_factory=dict[str, "Delivered"])
+    delivered: Mapping[str, Receipted] = field(default_factory=dict[str, Receipted])
     is_online: bool = False
     contact_ms: int = 0
     trouble: str = ""
@@ -91,6 +104,7 @@ class Room:
         self._acks: queue.SimpleQueue[tuple[str, int, int]] = queue.SimpleQueue()
         self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._watch: Watch | None = None
+        self._durable: dict[str, int] = {}
         self._hurry = threading.Event()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -131,7 +145,8 @@ class Room:
         self._acks.put((sitting, number, applied_ms))
 
     def watch(self, watch: Watch | None) -> None:
-        """From now on send also what this journal makes durable."""
+        """From now on send what this journal makes durable; of the one before all that is durable now (it is closed)."""
+        self._counts()
         self._watch = watch
 
     def hurry(self) -> None:
@@ -337,10 +352,17 @@ class Room:
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
+    def _counts(self) -> Mapping[str, int]:
+        """How many records of every segment of this run of the program are durable."""
+        watch = self._watch
+        if watch is not None:
+            self._durable.update(watch.durable_counts())
+        return dict(self._durable)
+
     def _send(self) -> None:
         watch = self._watch
         while not self._stopping.is_set():
-            parcels = self._outbox.pending(_durable(watch))
+            parcels = self._outbox.pending(self._counts())
             for parcel in parcels:
                 self._outbox.received(self._client.deliver(parcel.data))
             if not parcels:
@@ -350,8 +372,8 @@ class Room:
 
     def _tell_delivered(self, watch: Watch | None) -> None:
         attempts = [*self._state.delivered, *([] if watch is None else [watch.attempt])]
-        durable = _durable(watch)
-        self._change(delivered={each: self._outbox.delivered(each, durable) for each in attempts})
+        durable = self._counts()
+        self._change(delivered={each: Receipted(self._outbox.delivered(each, durable), durable) for each in attempts})
 
     def _send_reports(self) -> None:
         while not self._acks.empty():
@@ -366,7 +388,3 @@ class Room:
             attempt = self._wanted.get_nowait()
             envelopes = self._client.envelopes(attempt)
             self._change(handovers={**self._state.handovers, attempt: envelopes})
-
-
-def _durable(watch: Watch | None) -> Mapping[str, int]:
-    return {} if watch is None else watch.durable_counts()
