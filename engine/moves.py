@@ -61,7 +61,7 @@ VOLUMES = range(1, 11)
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A legal fact: what it does, where it can lead, and whether it is the candidate's own act.
+    """A legal fact: what it does, which other phases it can lead to, and whether it is the candidate's own act.
 
     A candidate's own acts are refused while the screen is locked and after the time is out.
     """
@@ -535,21 +535,32 @@ _WITH_STAFF: Mapping[type[Event], Move] = {
     Expelled: _move(_end_by_order(Phase.EXPELLED), Phase.EXPELLED),
     ResetByOrder: _move(_end_by_order(Phase.RESET), Phase.RESET),
 }
-_PREPARING: Mapping[type[Event], Move] = {
-    NameConfirmed: _own(_confirm_name, Phase.LOGGED_IN, Phase.READY),
-    WrittenStandardChosen: _own(_choose_written_standard, Phase.LOGGED_IN, Phase.READY),
-    SoundChecked: _own(_check_sound, Phase.LOGGED_IN, Phase.READY),
-    DayCodeTried: _own(_try_day_code, Phase.LOGGED_IN, Phase.READY),
-    InformationRead: _own(_read_information, Phase.LOGGED_IN, Phase.READY),
+_LOGGED_IN: Mapping[type[Event], Move] = {
+    NameConfirmed: _own(_confirm_name, Phase.READY),
+    WrittenStandardChosen: _own(_choose_written_standard, Phase.READY),
+    SoundChecked: _own(_check_sound, Phase.READY),
+    DayCodeTried: _own(_try_day_code, Phase.READY),
+    InformationRead: _own(_read_information, Phase.READY),
     VolumeSet: _own(_set_volume),
+    Started: _own(_refuse_start),
+    **_WITH_STAFF,
+}
+_READY: Mapping[type[Event], Move] = {
+    NameConfirmed: _own(_confirm_name),
+    WrittenStandardChosen: _own(_choose_written_standard),
+    SoundChecked: _own(_check_sound, Phase.LOGGED_IN),
+    DayCodeTried: _own(_try_day_code),
+    InformationRead: _own(_read_information),
+    VolumeSet: _own(_set_volume),
+    Started: _own(_start, Phase.RUNNING),
     **_WITH_STAFF,
 }
 _OVER: Mapping[type[Event], Move] = {Resumed: _move(_resume), IncidentNoted: _move(_note)}
 
 TRANSITIONS: Mapping[Phase, Mapping[type[Event], Move]] = {
     Phase.WAITING: {AttemptBegun: _move(_begin, Phase.LOGGED_IN)},
-    Phase.LOGGED_IN: {**_PREPARING, Started: _own(_refuse_start)},
-    Phase.READY: {**_PREPARING, Started: _own(_start, Phase.RUNNING)},
+    Phase.LOGGED_IN: _LOGGED_IN,
+    Phase.READY: _READY,
     Phase.RUNNING: {
         ItemShown: _own(_show_item),
         Answered: _own(_answer),

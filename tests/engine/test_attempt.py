@@ -11,6 +11,7 @@ from engine.attempt import Attempt, ItemStatus, Phase, replay
 from engine.errors import AccommodationError
 from engine.events import (
     Answered,
+    AttemptBegun,
     DayCodeTried,
     Expelled,
     ExtraTimeGiven,
@@ -32,6 +33,7 @@ from engine.events import (
     WrittenStandardChosen,
 )
 from engine.ids import ModuleId
+from engine.moves import TRANSITIONS
 from engine.result import result
 from tests.strategies import MINUTE_MS, begun, given, part_plain, programme, running, sitting, task_set
 
@@ -60,6 +62,50 @@ def test_a_part_does_not_start_while_one_thing_is_missing(missing):
     run.do(make, *values)
     assert run.attempt.phase is Phase.READY
     assert run.refusal_code(Started) == ""
+
+
+def in_phase(phase, kind):
+    """A listening part in a phase, with everything done that can be done without a fact of that kind."""
+    run = sitting("listening")
+    if phase is Phase.WAITING:
+        return run
+    run.log_in()
+    for make, *values in PREPARATIONS.values():
+        if phase is not Phase.LOGGED_IN or make is not kind:
+            run.do(make, *values)
+    if phase is Phase.LOGGED_IN and run.attempt.phase is Phase.READY:
+        run.do(SoundChecked, False, 4)
+    if phase in {Phase.RUNNING, Phase.SUBMITTED}:
+        run.start()
+    return run.listen(lambda _: None) if phase is Phase.SUBMITTED else run
+
+
+CHANGES = [
+    (phase, kind, target)
+    for phase, moves in TRANSITIONS.items()
+    for kind, move in moves.items()
+    for target in move.leads_to
+]
+
+
+@pytest.mark.parametrize(("phase", "kind", "target"), CHANGES)
+def test_every_change_of_phase_that_the_table_declares_happens(phase, kind, target):
+    run = in_phase(phase, kind)
+    assert run.attempt.phase is phase
+    if kind is AttemptBegun:
+        run.log_in()
+    elif kind is Submitted:
+        run.listen(lambda _: None)
+    elif kind in {Expelled, LeftAlone, ResetByOrder}:
+        run.do(kind, 1)
+    elif kind is Started:
+        run.start()
+    elif target is Phase.LOGGED_IN:
+        run.do(SoundChecked, False, 4)
+    else:
+        make, *values = next(each for each in PREPARATIONS.values() if each[0] is kind)
+        run.do(make, *values)
+    assert run.attempt.phase is target
 
 
 @pytest.mark.rule("NP-4.1-10")
