@@ -11,7 +11,7 @@ References:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -19,23 +19,24 @@ from scipy.special import expit
 from scipy.stats import chi2, norm
 
 from psychometrics.curves import category_curves
-from psychometrics.data import BoolArray, FloatArray, IntArray, ResponseMatrix
+from psychometrics.data import NOT_PRESENTED, BoolArray, FloatArray, IntArray, ResponseMatrix, ScoreArray
 from psychometrics.errors import GroupsError
 from psychometrics.items import ItemParameters
-from psychometrics.linking import Linking, ThetaWeights, displacements, link, rescale
+from psychometrics.linking import Linking, ThetaWeights, displacements, link, normal_theta_weights, rescale
+from psychometrics.mml import Calibration, Options, calibrate
 
 EffectClass = Literal["A", "B", "C"]
 DELTA = -2.35  # ETS delta scale: delta = -2.35 log odds ratio
 DELTA_B, DELTA_C = 1.0, 1.5  # Zieky (1993)
 R2_B, R2_C = 0.035, 0.07  # Jodoin & Gierl (2001)
-STANDARDISED_B, STANDARDISED_C = 0.05, 0.10  # Dorans & Kulick (1986)
 SIGNIFICANCE = 0.05
 PURIFICATION_ROUNDS = 10
 THETA_STRATA = 20
 IRLS_STEPS = 40
 IRLS_PRECISION = 1e-10
 DRIFT_Z = 2.7  # Huynh & Meyer (2010)
-DRIFT_RMSD_B, DRIFT_RMSD_C = 0.05, 0.10
+RMSD_B, RMSD_C = 0.05, 0.10  # of expected scores as proportions; Dorans & Kulick (1986)
+FOCAL_MARK = "@focal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,8 +359,8 @@ def _drift_rows(
     for place in displacements(new, old, line):
         difference = _proportion(after[place.item_id], population) - _proportion(before[place.item_id], population)
         rmsd = float(np.sqrt(difference**2 @ population.weights))
-        is_moved = abs(place.robust_z) > DRIFT_Z and rmsd >= DRIFT_RMSD_B
-        effect: EffectClass = ("C" if rmsd >= DRIFT_RMSD_C else "B") if is_moved else "A"
+        is_moved = abs(place.robust_z) > DRIFT_Z and rmsd >= RMSD_B
+        effect: EffectClass = ("C" if rmsd >= RMSD_C else "B") if is_moved else "A"
         rows.append(Drift(place.item_id, place.displacement, place.standard_error, place.robust_z, rmsd, effect))
     return tuple(rows)
 
@@ -367,3 +368,103 @@ def _drift_rows(
 def _proportion(item: ItemParameters, population: ThetaWeights) -> FloatArray:
     p = category_curves(item, population.theta)[0]
     return np.arange(len(p)) @ p / (len(p) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodRatioDif:
+    """One item by likelihood ratio: with parameters of its own in the focal group, how much better is the model?
+
+    Attributes:
+        statistic, df, p: twice the gain in log-likelihood.
+        rmsd: root mean squared difference of the two expected scores, as a proportion, over the focal group.
+        signed: mean difference, focal minus reference; negative, the item is harder for the focal group.
+    """
+
+    item_id: str
+    statistic: float
+    df: int
+    p: float
+    rmsd: float
+    signed: float
+    effect: EffectClass
+
+    @property
+    def is_flagged(self) -> bool:
+        """Significant at 5 %."""
+        return self.p < SIGNIFICANCE
+
+
+def likelihood_ratio(
+    responses: ResponseMatrix,
+    focal: str,
+    model: str,
+    *,
+    purify: Literal["no", "yes"] = "yes",
+    watch: Callable[[], None] | None = None,
+) -> tuple[LikelihoodRatioDif, ...]:
+    """All items by likelihood ratio, with the ability distribution of each group estimated.
+
+    The other items hold the scale. With purification, items that were flagged get parameters of their own in each
+    group while the others are tested, until the flags stay.
+
+    Args:
+        responses: with groups; everyone not in the focal group is the reference. Missing by design is no trouble.
+        focal: the group that is compared with all others.
+        model: as for calibration.
+        purify: look again without the flagged items in the scale.
+        watch: called after each item.
+    """
+    mask = focal_mask(responses, focal)
+    matrix = replace(responses, groups=np.where(mask, "focal", "a-reference"))
+    freed: frozenset[str] = frozenset()
+    findings = _ratio_round(matrix, mask, model, freed, watch)
+    for _ in range(PURIFICATION_ROUNDS if purify == "yes" else 0):
+        flagged = frozenset(finding.item_id for finding in findings if finding.is_flagged)
+        if flagged == freed or len(flagged) == len(findings):
+            break
+        freed = flagged
+        findings = _ratio_round(matrix, mask, model, freed, watch)
+    return findings
+
+
+def _ratio_round(
+    matrix: ResponseMatrix, focal: BoolArray, model: str, freed: frozenset[str], watch: Callable[[], None] | None
+) -> tuple[LikelihoodRatioDif, ...]:
+    """Every item split against joined, with the freed items split in both."""
+    base = _split_fit(matrix, focal, freed, model)
+    findings: list[LikelihoodRatioDif] = []
+    for item in matrix.item_ids:
+        if item in freed:
+            pair = base, _split_fit(matrix, focal, freed - {item}, model)
+        else:
+            pair = _split_fit(matrix, focal, freed | {item}, model), base
+        findings.append(_ratio_finding(item, *pair))
+        if watch is not None:
+            watch()
+    return tuple(findings)
+
+
+def _split_fit(matrix: ResponseMatrix, focal: BoolArray, split: frozenset[str], model: str) -> Calibration:
+    """Each split item becomes two columns, of which each group was presented one."""
+    scores = matrix.scores.copy()
+    added: list[ScoreArray] = []
+    names = list(matrix.item_ids)
+    for item in sorted(split):
+        column = matrix.column(item)
+        added.append(np.where(focal, column, np.int8(NOT_PRESENTED)))
+        scores[focal, matrix.item_ids.index(item)] = NOT_PRESENTED
+        names.append(f"{item}{FOCAL_MARK}")
+    wide = replace(matrix, scores=np.column_stack([scores, *added]), item_ids=tuple(names))
+    return calibrate(wide, model, Options(standard_errors="none"))
+
+
+def _ratio_finding(item: str, split: Calibration, joined: Calibration) -> LikelihoodRatioDif:
+    statistic = max(2.0 * (split.log_likelihood - joined.log_likelihood), 0.0)
+    df = split.n_free - joined.n_free
+    p = float(chi2.sf(statistic, df))
+    mean, sd = float(split.group_means[-1]), float(split.group_sds[-1])
+    population = normal_theta_weights(mean, sd)
+    difference = _proportion(split.item(f"{item}{FOCAL_MARK}"), population) - _proportion(split.item(item), population)
+    rmsd = float(np.sqrt(difference**2 @ population.weights))
+    effect: EffectClass = "A" if p >= SIGNIFICANCE or rmsd < RMSD_B else ("B" if rmsd < RMSD_C else "C")
+    return LikelihoodRatioDif(item, statistic, df, p, rmsd, float(difference @ population.weights), effect)

@@ -445,3 +445,10 @@ class ParameterMismatchError(DataError):
             f"Item '{item}': the responses have score {found}, but its parameters end at {highest}. "
             "Correct the scoring, or calibrate again."
         )
+
+
+class NoCommonItemsError(DataError):
+    """Responses and parameters that have nothing to do with each other."""
+
+    def __init__(self, responses: str, params: str) -> None:
+        super().__init__(f"No column of {responses} is an item of {params}. Give the parameters of these items.")

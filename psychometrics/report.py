@@ -150,20 +150,21 @@ def observed_proportions(scores: FloatArray, theta: FloatArray) -> list[tuple[fl
 
 def information_plot(curves: Mapping[str, FloatArray], theta: FloatArray, cuts: Mapping[str, float]) -> str:
     """Information of modules or routes by theta."""
+    return curves_plot(theta, curves, "information", cuts)
+
+
+def curves_plot(
+    theta: FloatArray, curves: Mapping[str, FloatArray], y_label: str, cuts: Mapping[str, float] | None = None
+) -> str:
+    """Curves over theta from zero up, each with its name; upright lines at cut scores."""
     top = 1.08 * max(float(curve.max()) for curve in curves.values())
-    frame = Frame(
-        (float(theta[0]), float(theta[-1])),
-        (0.0, top),
-        "theta",
-        "information",
-        width=900,
-        right=name_room(list(curves)),
-    )
-    for name, cut in cuts.items():
+    ends = (float(theta[0]), float(theta[-1]))
+    frame = Frame(ends, (0.0, top), "theta", y_label, width=900, right=name_room(list(curves)))
+    for name, cut in (cuts or {}).items():
         frame.cut(cut, name)
     for k, (name, curve) in enumerate(curves.items()):
         frame.line(theta, curve, series=k, name=name)
-    return frame.svg("Information by theta of " + ", ".join(curves))
+    return frame.svg(f"{y_label} by theta of " + ", ".join(curves))
 
 
 def conditional_error_plot(

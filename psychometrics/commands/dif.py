@@ -1,0 +1,136 @@
+"""Look for items that favour a group: `./run dif responses.csv --groups gender --focal F --out dif.csv`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from psychometrics import dif, report
+from psychometrics.commands import shared
+from psychometrics.data import ColumnRoles, FloatArray, ResponseMatrix, read_responses
+from psychometrics.errors import IncompleteResponsesError
+from psychometrics.scoring import score
+
+HEADER = (
+    "item", "mh_chi2", "mh_p", "odds_ratio", "delta", "se_delta", "standardised", "breslow_day", "breslow_day_df",
+    "mh_class", "logistic", "logistic_p", "uniform", "non_uniform", "delta_r2", "logistic_class", "lr", "lr_df",
+    "lr_p", "rmsd", "lr_class",
+)  # fmt: skip
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    arguments = _parser().parse_args(argv)
+    return shared.told(lambda: _run(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./run dif", description="Look for items that favour a group.")
+    parser.add_argument("responses", help="one row a person, one column an item, and the group column")
+    parser.add_argument("--groups", required=True, help="the column that says who is in which group")
+    parser.add_argument("--focal", required=True, help="the group that is compared with all others")
+    parser.add_argument("--params", help="params.csv: match on theta; needed when responses are missing by design")
+    parser.add_argument("--lr", metavar="MODEL", help="likelihood ratio too, with this model; takes longer")
+    parser.add_argument(
+        "--purify", choices=("no", "yes"), default="no",
+        help="match on a score without the flagged items, until the flags stay (default: no; --lr always purifies)",
+    )  # fmt: skip
+    parser.add_argument("--ignore", action="append", default=[], help="a column that is no item (may be repeated)")
+    parser.add_argument("--out", required=True, help="table of items, .csv or .parquet")
+    parser.add_argument("--report", help="HTML report")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    roles = ColumnRoles(groups=arguments.groups, ignore=tuple(arguments.ignore))
+    if arguments.params:
+        matrix, items = shared.responses_with_parameters(arguments.responses, arguments.params, roles)
+        theta: FloatArray | None = score(matrix, items, "wle").theta
+    else:
+        matrix, theta = read_responses(arguments.responses, roles), None
+        if (matrix.scores < 0).any():
+            raise IncompleteResponsesError("Mantel-Haenszel", "Give --params, to match on theta")
+    mantel = dif.screen_mantel_haenszel(matrix, arguments.focal, theta, purify=arguments.purify)
+    logistic = dif.screen_logistic(matrix, arguments.focal, theta, purify=arguments.purify)
+    ratios = _ratios(matrix, arguments) if arguments.lr else ()
+    rows = _rows(mantel, logistic, ratios)
+    options = {"groups": arguments.groups, "focal": arguments.focal, "purify": arguments.purify, "lr": arguments.lr}
+    made_of = shared.provenance({"responses": arguments.responses}, {**options, "params": arguments.params})
+    shared.write_table(arguments.out, HEADER, rows)
+    shared.write_json(Path(arguments.out).with_suffix(".json"), {"provenance": made_of})
+    _tell(matrix, arguments.focal, mantel, logistic, ratios)
+    if arguments.report:
+        sections = [
+            report.Section(
+                "Mantel-Haenszel",
+                "Delta with 95 % interval; blue ground: negligible, yellow: moderate. Classes A, B, C after ETS.",
+                report.dif_forest(mantel),
+            ),
+            report.Section("All methods", "", report.table(HEADER, [[_short(c) for c in row] for row in rows])),
+        ]
+        lead = f"Focal group {arguments.focal}, {matrix.n_persons} persons, {matrix.n_items} items."
+        report.write_page(Path(arguments.report), "Differential item functioning", lead, sections, made_of)
+
+
+def _ratios(matrix: ResponseMatrix, arguments: argparse.Namespace) -> tuple[dif.LikelihoodRatioDif, ...]:
+    bar = shared.Progress("likelihood ratio", matrix.n_items)
+
+    def step() -> None:
+        if bar.done >= bar.total:
+            bar.done = 0
+        bar.step()
+
+    return dif.likelihood_ratio(matrix, arguments.focal, arguments.lr, watch=step)
+
+
+def _rows(
+    mantel: Sequence[dif.MantelHaenszel], logistic: Sequence[dif.LogisticDif], ratios: Sequence[dif.LikelihoodRatioDif]
+) -> list[list[shared.Cell]]:
+    rows: list[list[shared.Cell]] = []
+    for k, (m, g) in enumerate(zip(mantel, logistic, strict=True)):
+        row: list[shared.Cell] = [
+            m.item_id, m.chi_square, m.p, m.odds_ratio, m.delta, m.se_delta, m.standardised, m.breslow_day,
+            m.breslow_day_df, m.effect, g.both, g.p_both, g.uniform, g.non_uniform, g.delta_r2, g.effect,
+        ]  # fmt: skip
+        row += (
+            [ratios[k].statistic, ratios[k].df, ratios[k].p, ratios[k].rmsd, ratios[k].effect] if ratios else [None] * 5
+        )
+        rows.append(row)
+    return rows
+
+
+def _tell(
+    matrix: ResponseMatrix,
+    focal: str,
+    mantel: Sequence[dif.MantelHaenszel],
+    logistic: Sequence[dif.LogisticDif],
+    ratios: Sequence[dif.LikelihoodRatioDif],
+) -> None:
+    n_focal = int(dif.focal_mask(matrix, focal).sum())
+    print(f"focal group {focal}: {n_focal} persons; reference: {matrix.n_persons - n_focal}")
+    header = [
+        "item",
+        "MH chi2",
+        "p",
+        "delta",
+        "class",
+        "logistic",
+        "p",
+        "class",
+        *(["LR", "p", "class"] if ratios else []),
+    ]
+    rows: list[list[str]] = []
+    for k, (m, g) in enumerate(zip(mantel, logistic, strict=True)):
+        row = [m.item_id, f"{m.chi_square:.4f}", f"{m.p:.4f}", f"{m.delta:.4f}", m.effect]
+        row += [f"{g.both:.4f}", f"{g.p_both:.4f}", g.effect]
+        if ratios:
+            row += [f"{ratios[k].statistic:.4f}", f"{ratios[k].p:.4f}", ratios[k].effect]
+        rows.append(row)
+    shared.show(header, rows)
+
+
+def _short(cell: shared.Cell) -> str:
+    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
+        return ""
+    return f"{cell:.4f}" if isinstance(cell, float) else str(cell)

@@ -1,0 +1,184 @@
+"""What the commands have in common: files in and out, provenance, progress, and how faults are told."""
+
+import csv
+import hashlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from engine.ability import Normal
+from engine.errors import EngineError
+from psychometrics.data import ColumnRoles, ResponseMatrix, read_responses
+from psychometrics.errors import NoCommonItemsError, PsychometricsError, UnknownColumnError, UnreadableFileError
+from psychometrics.items import ItemParameters, read_parameters, read_sidecar, require_unique, sidecar_path
+from psychometrics.parquet import write_parquet
+
+Cell = str | int | float | None
+PACKAGES = ("proverom", "numpy", "scipy")
+BAR_WIDTH = 30
+BAR_EVERY_S = 0.2
+
+
+def told(work: Callable[[], None]) -> int:
+    """Run a command's work; what it cannot do becomes one sentence on standard error and exit code 1."""
+    try:
+        work()
+    except (PsychometricsError, EngineError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def responses_with_parameters(
+    path: str, params: str, roles: ColumnRoles
+) -> tuple[ResponseMatrix, tuple[ItemParameters, ...]]:
+    """Responses to the items that have parameters, and those parameters in the same order.
+
+    Raises:
+        NoCommonItemsError: no column of the responses has parameters.
+    """
+    known = require_unique(read_parameters(params))
+    matrix = read_responses(path, roles)
+    shared = [item for item in matrix.item_ids if item in known]
+    if not shared:
+        raise NoCommonItemsError(path, params)
+    return matrix.with_items(shared), tuple(known[item] for item in shared)
+
+
+def population_of(params: str) -> Normal:
+    """The ability distribution that the parameters were estimated with; standard normal when no sidecar tells it."""
+    sidecar = sidecar_path(params)
+    if not sidecar.is_file():
+        return Normal()
+    content = read_sidecar(sidecar)
+    return Normal(_first_number(content.get("group_means"), 0.0), _first_number(content.get("group_sds"), 1.0))
+
+
+def _first_number(values: object, otherwise: float) -> float:
+    """The one number in a JSON list or object of one entry; anything else tells of several groups."""
+    if isinstance(values, dict):
+        return _first_number(list(cast("dict[str, object]", values).values()), otherwise)
+    plain = cast("list[object]", values) if isinstance(values, list) else []
+    return float(plain[0]) if len(plain) == 1 and isinstance(plain[0], int | float) else otherwise
+
+
+def provenance(files: Mapping[str, str | Path], options: Mapping[str, object]) -> dict[str, str]:
+    """Hash of each file, the options, and the versions of what computed: enough to compute the same again."""
+    told_files = {f"{name} (sha256)": file_hash(Path(path)) for name, path in files.items()}
+    told_options = {name: str(value) for name, value in options.items() if value is not None}
+    return {**told_files, **told_options, "python": platform.python_version(), **_versions()}
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "from source"
+    return found
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal.
+
+    Raises:
+        UnreadableFileError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UnreadableFileError(str(path), str(error)) from error
+
+
+def write_table(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """A table as CSV, or as Parquet when the name ends so. NaN and None become empty."""
+    file = Path(path)
+    cleaned = [[None if isinstance(c, float) and np.isnan(c) else c for c in row] for row in rows]
+    if file.suffix.lower() == ".parquet":
+        write_parquet(file, {name: [row[k] for row in cleaned] for k, name in enumerate(header)})
+        return
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([["" if c is None else _text(c) for c in row] for row in cleaned])
+
+
+def _text(cell: str | float) -> str:
+    return cell if isinstance(cell, str) else (str(cell) if isinstance(cell, int) else f"{cell:.10g}")
+
+
+def write_json(path: str | Path, content: Mapping[str, object]) -> None:
+    """Plain data as JSON."""
+    Path(path).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on the terminal; the first column to the left, numbers to the right."""
+    widths = [max(len(str(row[k])) for row in (header, *rows)) for k in range(len(header))]
+    for row in (header, *rows):
+        cells = (c.ljust(w) if k == 0 else c.rjust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True)))
+        print("  ".join(cells).rstrip())
+
+
+class Progress:
+    """A bar on standard error while a person looks on; silent when the output goes to a file."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, total, 0
+        self.shown_at = 0.0
+
+    def step(self) -> None:
+        """One more is done."""
+        self.done += 1
+        now = time.monotonic()
+        if not sys.stderr.isatty() or (now - self.shown_at < BAR_EVERY_S and self.done < self.total):
+            return
+        self.shown_at = now
+        filled = BAR_WIDTH * self.done // max(self.total, 1)
+        end = "\n" if self.done >= self.total else ""
+        bar = "#" * filled + "." * (BAR_WIDTH - filled)
+        print(f"\r{self.what} [{bar}] {self.done}/{self.total}", end=end, file=sys.stderr, flush=True)
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """Numbers written with commas between, as an argument."""
+    return tuple(float(part) for part in text.split(","))
+
+
+def read_columns(path: str | Path, key: str, value: str) -> dict[str, str]:
+    """Two columns of a CSV file, as key → value; rows without a value are left out.
+
+    Raises:
+        UnreadableFileError: the file cannot be read.
+        UnknownColumnError: a column is missing.
+    """
+    rows = read_rows(path, (key, value))
+    return {row[key]: row[value] for row in rows if row[value]}
+
+
+def read_rows(path: str | Path, needed: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header.
+
+    Raises:
+        UnreadableFileError: the file cannot be read.
+        UnknownColumnError: a needed column is missing.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            header = list(reader.fieldnames or ())
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UnreadableFileError(str(path), str(error)) from error
+    for name in needed:
+        if name not in header:
+            raise UnknownColumnError(str(path), name, header)
+    return [{name: cell or "" for name, cell in row.items()} for row in rows]
