@@ -13,7 +13,7 @@ from engine.ability import Normal, level_probabilities, route_score_posterior
 from engine.errors import ResultError
 from engine.events import Answered, Expelled, ResetByOrder, Started, Submitted
 from engine.ids import ModuleId
-from engine.irt import Rasch, RouteModule
+from engine.irt import RouteModule
 from engine.panel import parse_panel
 from engine.result import result, route_ability
 from engine.scoring import SCORING_VERSION
@@ -66,18 +66,18 @@ def test_ability_is_the_sum_scores_on_the_route():
     assert sum(outcome.level_probabilities) == pytest.approx(1.0, abs=1e-9)
 
 
-@settings(max_examples=20)
-@for_all(st.integers(0, 15), st.floats(-1.0, 1.0))
-def test_more_correct_on_a_route_is_more_ability(total, shift):
+@settings(max_examples=10)
+@for_all(st.floats(-1.0, 1.0))
+def test_more_correct_on_a_route_is_more_ability(shift):
     plain = panel_plain()
     for item in plain["items"]:
         item["parameters"] = {"model": "rasch", "b": item["parameters"]["b"] + shift}
     panel = parse_panel(plain, "test")
     receipt = result(running().take(lambda attempt: len(attempt.items) if attempt.module == "RM1" else 1).attempt)
-    reachable = [route_ability(panel, receipt.route, receipt.modules, number) for number in range(4, 18)]
-    assert all(one and other and one.theta < other.theta for one, other in pairwise(reachable))
-    assert isinstance(panel.items[panel.modules[panel.first].items[0]].parameters, Rasch)
-    assert total <= 15
+    assert receipt.modules == ("RM1", "RM2", "FM-A1A2")
+    # 4 to 8 correct in RM1 and 0 or 1 in RM2 lead here; FM-A1A2 adds 0 to 8
+    abilities = [route_ability(panel, receipt.route, receipt.modules, total) for total in range(4, 18)]
+    assert all(one and other and one.theta < other.theta for one, other in pairwise(abilities))
 
 
 def test_a_route_cut_short_is_completed_as_if_the_rest_were_left_empty():
