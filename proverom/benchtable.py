@@ -25,6 +25,8 @@ BENCHMARKS = ROOT / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 MACHINES = RESULTS / "machines.json"
 ENVIRONMENT = ROOT / ".cache" / "bench-venv"
+# largest first; "us" is how a keyboard writes the unit
+TIME_UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "us": 1e-6}
 BEGIN, END = "<!-- bench:start -->", "<!-- bench:end -->"
 HEAD = "| what | median | spread | n | peer | goal | note |\n|---|--:|--:|--:|---|---|---|"
 # One thread each, so that a figure is about the code and not about how many processors were free.
@@ -125,14 +127,28 @@ def figure(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def quantity(value: float, unit: str) -> str:
+    """A figure with its unit; a time in the unit that gives it one to three digits before the point.
+
+    >>> quantity(131_376, "us")
+    '131 ms'
+    """
+    if unit not in TIME_UNITS or value == 0:
+        return f"{figure(value)} {unit}"
+    seconds = value * TIME_UNITS[unit]
+    name, scale = next(((name, scale) for name, scale in TIME_UNITS.items() if seconds >= scale), ("ns", 1e-9))
+    return f"{figure(seconds / scale)} {name}"
+
+
 def table(measured: Sequence[Measurement]) -> str:
     """The measurements as a Markdown table, in their order."""
     return "\n".join([HEAD, *(_line(measurement) for measurement in measured)])
 
 
 def _line(it: Measurement) -> str:
-    peer = f"{it.peer.name}: {figure(it.peer.median)} {it.unit} ({figure(it.peer.ratio)} ×)" if it.peer else ""
-    cells = (it.name, f"{figure(it.median)} {it.unit}", figure(it.spread), str(it.n), peer, it.goal, it.note)
+    peer = f"{it.peer.name}: {quantity(it.peer.median, it.unit)} ({figure(it.peer.ratio)} ×)" if it.peer else ""
+    spread = quantity(it.spread, it.unit)
+    cells = (it.name, quantity(it.median, it.unit), spread, str(it.n), peer, it.goal, it.note)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proverom.benchtable import BEGIN, END, Measurement, Peer, ResultError, figure, parse_results, put_between, table
+from proverom.benchtable import (
+    BEGIN,
+    END,
+    Measurement,
+    Peer,
+    ResultError,
+    figure,
+    parse_results,
+    put_between,
+    quantity,
+    table,
+)
 
 ROW = {
     "name": "one response routed and scored",
@@ -38,7 +49,7 @@ def test_a_result_file_becomes_a_row_of_the_table() -> None:
     ]
     line = table(measured).splitlines()[-1]
     expected = (
-        "| one response routed and scored | 21.4 µs | 0.8 | 2000 | catsim: 427 µs (20 ×) | ≤ 50 µs | A1–B1 \\| B2 |"
+        "| one response routed and scored | 21.4 µs | 800 ns | 2000 | catsim: 427 µs (20 ×) | ≤ 50 µs | A1–B1 \\| B2 |"
     )
     assert line == expected
 
@@ -62,6 +73,20 @@ def test_a_figure_is_within_half_a_percent_and_has_no_exponent(value: float) -> 
     text = figure(value)
     assert "e" not in text
     assert float(text) == pytest.approx(value, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [
+        (131_376, "us", "131 ms"),
+        (0.0021, "s", "2.1 ms"),
+        (85.59, "us", "85.6 µs"),
+        (60.4, "MiB", "60.4 MiB"),
+        (0, "s", "0 s"),
+    ],
+)
+def test_a_time_is_told_in_the_unit_that_reads_best(value: float, unit: str, told: str) -> None:
+    assert quantity(value, unit) == told
 
 
 def test_nothing_is_measured_as_nothing() -> None:
