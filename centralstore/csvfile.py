@@ -18,7 +18,7 @@ Pure: text in, values and problems out. ``+15`` are minutes of accommodation.
 from __future__ import annotations
 
 import csv
-import datetime
+import datetime as dt
 import io
 import re
 from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ class ImportPlan:
     problems: list[str] = field(default_factory=list[str])
 
 
-class _Problem(Exception):
+class _RowError(Exception):
     """What is wrong with a field, told to the row that holds it."""
 
     def __init__(self, name: str, text: str) -> None:
@@ -89,7 +89,7 @@ def _take(header: tuple[str, ...], cells: list[str], line: int, plan: ImportPlan
         return
     try:
         _TABLES[frozenset(header)](dict(zip(header, (cell.strip() for cell in cells), strict=True)), line, plan)
-    except _Problem as problem:
+    except _RowError as problem:
         plan.problems.append(f"line {line}, {problem}")
 
 
@@ -99,7 +99,7 @@ def _take(header: tuple[str, ...], cells: list[str], line: int, plan: ImportPlan
 def _account(row: Row, line: int, plan: ImportPlan) -> None:
     roles = [role.value for role in Role if role is not Role.COMMAND]
     if row["role"] not in roles:
-        raise _Problem("role", f"'{row['role']}' is none. Use {', '.join(roles)}.")
+        raise _RowError("role", f"'{row['role']}' is none. Use {', '.join(roles)}.")
     account = NewAccount(
         user=_filled(row, "user"),
         name=_filled(row, "name"),
@@ -113,7 +113,7 @@ def _account(row: Row, line: int, plan: ImportPlan) -> None:
 
 def _candidate(row: Row, line: int, plan: ImportPlan) -> None:
     if row["protected"] not in _YES_NO:
-        raise _Problem("protected", f"'{row['protected']}' is neither. Write yes or no.")
+        raise _RowError("protected", f"'{row['protected']}' is neither. Write yes or no.")
     candidate = NewCandidate(
         number=_filled(row, "number"),
         name=row["name"],
@@ -142,7 +142,7 @@ def _sitting(row: Row, line: int, plan: ImportPlan) -> None:
 def _place(row: Row, line: int, plan: ImportPlan) -> None:
     seat = _filled(row, "seat")
     if not seat.isdecimal() or int(seat) < 1:
-        raise _Problem("seat", f"'{seat}' is not a seat number. Write 1, 2, 3 …")
+        raise _RowError("seat", f"'{seat}' is not a seat number. Write 1, 2, 3 …")
     place = NewPlace(
         sitting=_filled(row, "sitting"),
         candidate=_filled(row, "candidate"),
@@ -154,7 +154,7 @@ def _place(row: Row, line: int, plan: ImportPlan) -> None:
 
 def _filled(row: Row, name: str) -> str:
     if not row[name]:
-        raise _Problem(name, "it is empty. Fill it in.")
+        raise _RowError(name, "it is empty. Fill it in.")
     return row[name]
 
 
@@ -162,27 +162,27 @@ def _listed(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(";") if entry.strip()]
 
 
-def _date(row: Row) -> datetime.datetime:
+def _date(row: Row) -> dt.datetime:
     if not _OFFSET.fullmatch(row["utc_offset"]):
-        raise _Problem("utc_offset", f"'{row['utc_offset']}' is none. Write +01:00 in winter, +02:00 in summer.")
+        raise _RowError("utc_offset", f"'{row['utc_offset']}' is none. Write +01:00 in winter, +02:00 in summer.")
     try:
-        return datetime.datetime.fromisoformat(f"{row['date']}T00:00:00{row['utc_offset']}")
+        return dt.datetime.fromisoformat(f"{row['date']}T00:00:00{row['utc_offset']}")
     except ValueError:
-        raise _Problem("date", f"'{row['date']}' is no date. Write it as 2026-11-23.") from None
+        raise _RowError("date", f"'{row['date']}' is no date. Write it as 2026-11-23.") from None
 
 
-def _planned(entry: str, day: datetime.datetime) -> PlannedPart:
+def _planned(entry: str, day: dt.datetime) -> PlannedPart:
     found = _PART_TIME.fullmatch(entry)
     if found is None:
-        raise _Problem("parts", f"'{entry}' is no part with its times. Write it as listening 09:00-09:50.")
+        raise _RowError("parts", f"'{entry}' is no part with its times. Write it as listening 09:00-09:50.")
     return PlannedPart(found[1], _utc_ms(day, found[2]), _utc_ms(day, found[3]))
 
 
-def _utc_ms(day: datetime.datetime, clock: str) -> int:
+def _utc_ms(day: dt.datetime, clock: str) -> int:
     hours, minutes = int(clock[:2]), int(clock[3:])
     if hours > 23 or minutes > 59:  # noqa: PLR2004 - the clock
-        raise _Problem("parts", f"'{clock}' is no time of day. Write it as 09:00.")
-    return int((day + datetime.timedelta(hours=hours, minutes=minutes)).timestamp() * 1000)
+        raise _RowError("parts", f"'{clock}' is no time of day. Write it as 09:00.")
+    return int((day + dt.timedelta(hours=hours, minutes=minutes)).timestamp() * 1000)
 
 
 def _enrolment(entry: str) -> NewEnrolment:
@@ -190,7 +190,7 @@ def _enrolment(entry: str) -> NewEnrolment:
     levels = [word for word in more if not word.startswith("+")]
     minutes = [word[1:] for word in more if word.startswith("+")]
     if len(levels) > 1 or len(minutes) > 1 or not all(word.isdecimal() for word in minutes):
-        raise _Problem("parts", f"'{entry}' cannot be read. Write part, level, minutes, as writing A2-B1 +30.")
+        raise _RowError("parts", f"'{entry}' cannot be read. Write part, level, minutes, as writing A2-B1 +30.")
     return NewEnrolment(part, levels[0] if levels else "", int(minutes[0]) * MINUTE_MS if minutes else 0)
 
 

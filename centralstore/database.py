@@ -8,6 +8,7 @@ One writing connection is also what keeps SQLite before 3.51.3 clear of its WAL-
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
@@ -204,7 +205,7 @@ def _reading_engine(url: str) -> Engine:
     return engine
 
 
-def _prepare_writer(connection: Any, _record: object) -> None:
+def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # else pysqlite commits savepoints by itself
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
@@ -212,7 +213,7 @@ def _prepare_writer(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _prepare_reader(connection: Any, _record: object) -> None:
+def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("query_only=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):

@@ -1,7 +1,7 @@
 """What can go wrong in the central store: each class builds its own sentence (what, where, what to do).
 
-Callers tell apart by class: the request is wrong (`RequestError`), not allowed (`RefusedError`), in conflict with what is
-kept (`StateError`), or the surroundings failed (`SurroundingsError`). `code` is for programs, `status` for HTTP.
+Callers tell apart by class: the request is wrong (`RequestError`), not allowed (`RefusedError`), in conflict with what
+is kept (`StateError`), or the surroundings failed (`SurroundingsError`). `code` is for programs, `status` for HTTP.
 """
 
 from __future__ import annotations
@@ -155,17 +155,11 @@ class NotNowError(StateError):
         super().__init__(f"{what} at {where} was refused: {why}. {remedy}")
 
 
-class ConflictError(StateError):
-    """An envelope in a place where another one is kept; both are shown to staff, the first one stays."""
+class TakenError(StateError):
+    """A name or place that something else has already."""
 
-    code: ClassVar[str] = "conflict"
-
-    def __init__(self, attempt: str, segment: str, first: int, last: int, stored_sha256: str) -> None:
-        self.stored_sha256 = stored_sha256
-        super().__init__(
-            f"Attempt {attempt}, segment {segment}, records {first} to {last}: another envelope (SHA-256 {stored_sha256})"
-            " is kept in this place and stays. Both are noted; keep the journal on the PC and tell the test leader."
-        )
+    def __init__(self, what: str, name: str, remedy: str = "Choose another.") -> None:
+        super().__init__(f"{what} '{name}' exists already. {remedy}")
 
 
 class GoneError(StateError):

@@ -20,12 +20,13 @@ import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 from centralstore.desk import open_store
 from centralstore.errors import SetUpError, StoreError
-from centralstore.opening import Found, add_key_options, opened_packages, read_results_keys
+from centralstore.opening import add_key_options, opened_packages, read_results_keys
 from centralstore.scoring import opener_for, replay_attempt
 from engine.attempt import Attempt
 from engine.errors import ResultError
@@ -144,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
                 found.attempt, found.envelopes, found.package, opener_for(found.package, held), found.known
             )
             if replayed.attempt is not None:
-                collected.add(found, replayed.attempt, replayed.bundle.events, len(replayed.findings))
+                collected.add(replayed.attempt, replayed.bundle.events, len(replayed.findings))
     out: Path = arguments.out
     notes = write_export(collected, out)
     print(
@@ -170,7 +171,7 @@ class Collected:
         """How many people are in it."""
         return len(self._persons)
 
-    def add(self, found: Found, attempt: Attempt, events: Sequence[Event], n_findings: int) -> None:
+    def add(self, attempt: Attempt, events: Sequence[Event], n_findings: int) -> None:
         """Take in one replayed attempt, if it counts: begun, ended and not reset."""
         begun = attempt.begun
         if begun is None or attempt.phase is Phase.RESET:
@@ -313,7 +314,7 @@ def design_table(panel: Panel) -> list[list[str]]:
     return [["item", "module"], *items, *tail]
 
 
-def _write_rows(path: Path, kind: type[ResponseRow] | type[PersonRow], rows: Iterable[ResponseRow | PersonRow]) -> None:
+def _write_rows(path: Path, kind: type[ResponseRow | PersonRow], rows: Iterable[ResponseRow | PersonRow]) -> None:
     names = [field.name for field in fields(kind)]
     table = [names, *([_cell(getattr(row, name)) for name in names] for row in rows)]
     _write_table(path, table)
@@ -333,8 +334,9 @@ def _write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
 def _write_parquet(out: Path, collected: Collected) -> list[str]:
     """The two long tables as Parquet, where pyarrow is installed."""
     try:
-        import pyarrow as pa  # noqa: PLC0415 - in the psychometrics extra, not in the store's
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        # pyarrow is in the psychometrics extra, not in the store's, and comes without types
+        table: Callable[..., object] = import_module("pyarrow").table
+        write_table: Callable[..., None] = import_module("pyarrow.parquet").write_table
     except ImportError:
         return ["Parquet files were left out: pyarrow is not installed. Install the 'psychometrics' extra."]
     for name, kind, rows in (
@@ -342,7 +344,7 @@ def _write_parquet(out: Path, collected: Collected) -> list[str]:
         ("persons", PersonRow, collected.persons),
     ):
         columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(kind)}
-        pq.write_table(pa.table(columns), out / f"{name}.parquet")
+        write_table(table(columns), out / f"{name}.parquet")
     return []
 
 
@@ -355,7 +357,7 @@ def _write_codebook(out: Path, collected: Collected) -> None:
         "files": files,
         "columns": dict(COLUMNS),
         "wide": {
-            "<form>/responses.csv": "One row a person, one column an item: score, empty = not presented, NR = not reached.",
+            "<form>/responses.csv": "One row a person, one column an item; empty = not presented, NR = not reached.",
             "<form>/design.csv": "Items that count by module, then the routing by number correct.",
         },
         "forms": {panel.id: _form_facts(panel) for panel in collected.panels.values()},

@@ -10,7 +10,7 @@ store.sqlite          the database, unless the setting names another
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 import stat
@@ -42,7 +42,7 @@ class Settings(Message):
     """``store.json``.
 
     ``database`` "" = the folder's own SQLite file; else a SQLAlchemy URL, as postgresql+psycopg://…
-    ``content_key``: the authority's public Ed25519 key (64 hexadecimal digits) whose releases are genuine, "" until set.
+    ``content_key``: the authority's public Ed25519 key in hexadecimal, whose releases are genuine; "" until set.
     """
 
     name: str
@@ -195,7 +195,9 @@ def set_content_key(folder: StoreFolder, key: str) -> StoreFolder:
         write_private(new, canonical_bytes(plain_of(settings)))
         new.replace(folder.path / "store.json")
     except DamagedError as error:
-        raise SetUpError("content key", "is not 64 hexadecimal digits", "Give the authority's public key.") from error
+        raise SetUpError(
+            path="content key", problem="is not 64 hexadecimal digits", remedy="Give the authority's public key."
+        ) from error
     except OSError as error:
         raise SetUpError(
             str(folder.path), f"cannot be written ({error.strerror})", "Free space on the disk."
@@ -214,7 +216,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 def _make_certificates(path: Path, names: tuple[str, ...]) -> None:
     """ECDSA P-256, not Ed25519: browsers that show the room page do not accept Ed25519 certificates."""
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Prøverom store")])
     ca = (
@@ -223,8 +225,8 @@ def _make_certificates(path: Path, names: tuple[str, ...]) -> None:
         .issuer_name(ca_name)
         .public_key(ca_key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=CA_DAYS))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=CA_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(is_authority=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
@@ -236,8 +238,8 @@ def _make_certificates(path: Path, names: tuple[str, ...]) -> None:
         .issuer_name(ca_name)
         .public_key(server_key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=SERVER_DAYS))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=SERVER_DAYS))
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(is_authority=False), critical=True)

@@ -16,7 +16,7 @@ def plain_programme(programme: Programme) -> dict[str, object]:
 
 
 def to_plain(value: object) -> object:
-    """Dataclasses and mappings as dicts, sequences as lists, sets as sorted lists, enumerations as their values, scalars as they are.
+    """Dataclasses and mappings as dicts, sequences and (sorted) sets as lists, enumerations as values, scalars as such.
 
     Mappings with tuple keys (routes) become dicts with the parts joined by '>'.
     """

@@ -351,7 +351,7 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store knows besides the envelopes of a sitting: roster by (candidate, part), orders by number, PCs' keys."""
+    """What the store itself knows of a sitting: roster by (candidate, part), orders by number, PCs' keys."""
 
     sitting: str
     enrolled: Mapping[tuple[str, str], Enrolled]

@@ -1,6 +1,6 @@
-"""Scoring again after a key was found to be wrong: a new scoring of each attempt, the old values and the route kept.
+"""Scoring again after a key was found to be wrong: a new scoring of each attempt; old values and the route are kept.
 
-The corrected keys are a JSON file: item → key as in a panel's file, ``{"R-101": {"kind": "choice", "correct": ["B"]}}``.
+The corrected keys are a JSON file: item → key as in a panel, ``{"R-101": {"kind": "choice", "correct": ["B"]}}``.
 """
 
 from __future__ import annotations

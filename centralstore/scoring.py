@@ -1,7 +1,7 @@
 """Scoring an attempt from its envelopes: open with the results key, replay with the engine, check everything, score.
 
-The kiosk's own arithmetic is never looked at. Every discrepancy, in the journal, in times, plays and routes, and between
-the journal and what the store itself knows (enrolment, orders), is a finding kept with the result; none stops the others.
+The kiosk's own arithmetic is never looked at. Every discrepancy, in the journal, in times, plays and routes, and
+between the journal and what the store itself knows (enrolment, orders), is a finding kept with the result.
 """
 
 from __future__ import annotations

@@ -49,9 +49,8 @@ def run_service(
             app = build_app(store, command_secret=secret)
             if extend is not None:
                 extend(app, store)
-            tell(
-                f"Store {store.folder.settings.name} at https://{_reachable(host)}:{chosen} (CA: {store.folder.ca_file})"
-            )
+            url = f"https://{_reachable(host)}:{chosen}"
+            tell(f"Store {store.folder.settings.name} at {url} (CA: {store.folder.ca_file})")
             server(app, store.folder).run(sockets=[listener])
     return 0
 

@@ -89,6 +89,7 @@ def build_app(store: Store, *, command_secret: str = "") -> FastAPI:
     door = _Door(store)
     _add_open_routes(app, store)
     _add_sitting_routes(app, store, door)
+    _add_order_routes(app, store, door)
     _add_delivery_routes(app, store, door)
     if command_secret:
         _add_command_route(app, store, command_secret)
@@ -252,6 +253,8 @@ def _add_sitting_routes(app: FastAPI, store: Store, door: _Door) -> None:
         path = await _away(lambda: store.release_file(caller.device, release))
         return FileResponse(path, media_type="application/octet-stream")
 
+
+def _add_order_routes(app: FastAPI, store: Store, door: _Door) -> None:
     @app.get("/v1/orders")
     async def orders(
         request: Request,

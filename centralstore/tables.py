@@ -1,13 +1,12 @@
 """The database's tables; nothing outside `centralstore.store` touches them.
 
-SQLModel tables do not validate: what enters has been parsed at the edge. Times are UTC in milliseconds unless a name says
-otherwise. Enumerations are kept as their words, lists and maps as JSON, so that SQLite and PostgreSQL hold the same.
+SQLModel tables do not validate: what enters has been parsed at the edge. Times are UTC in milliseconds unless a name
+says otherwise. Enumerations are kept as words, lists and maps as JSON, so that SQLite and PostgreSQL hold the same.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, LargeBinary, UniqueConstraint
-from sqlalchemy import JSON as Json
+from sqlalchemy import JSON, BigInteger, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 __all__ = [
@@ -75,7 +74,7 @@ class Audit(SQLModel, table=True):
     sitting: str
     candidate: str
     is_allowed: bool
-    detail: dict[str, object] = Field(sa_type=Json)
+    detail: dict[str, object] = Field(sa_type=JSON)
 
 
 class Candidate(SQLModel, table=True):
@@ -220,8 +219,8 @@ class KeptRelease(SQLModel, table=True):
     file_name: str
     series: str
     version: int
-    manifest: dict[str, object] = Field(sa_type=Json)
-    programme: dict[str, object] = Field(sa_type=Json)
+    manifest: dict[str, object] = Field(sa_type=JSON)
+    programme: dict[str, object] = Field(sa_type=JSON)
     added_ms: int = Field(sa_type=BigInteger)
 
 
@@ -356,7 +355,7 @@ class KeptResult(SQLModel, table=True):
     part: str
     state: str
     level: str
-    data: dict[str, object] = Field(sa_type=Json)
-    findings: list[dict[str, object]] = Field(sa_type=Json)
+    data: dict[str, object] = Field(sa_type=JSON)
+    findings: list[dict[str, object]] = Field(sa_type=JSON)
     keys_sha256: str
     scored_ms: int = Field(sa_type=BigInteger)

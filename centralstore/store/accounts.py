@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from centralstore.errors import FieldError, LogInPausedError, NotFoundError, StateError, WrongPasswordError
+from centralstore.errors import FieldError, LogInPausedError, NotFoundError, TakenError, WrongPasswordError
 from centralstore.records import AccountView, NewAccount
 from centralstore.rights import EVERYWHERE, Act, Actor
 from centralstore.store.keeper import Keeper, Where
@@ -105,7 +105,7 @@ class Accounts(Keeper):
 
         Raises:
             NoRightError: not the actor's site.
-            StateError: the user name is taken.
+            TakenError: the user name is taken.
             FieldError: the password is too short.
         """
         check_password(new.password, f"account '{new.user}'")
@@ -149,7 +149,7 @@ def insert_account(session: Session, new: NewAccount, verifier: str, now_ms: int
     """Add an account's row.
 
     Raises:
-        StateError: the user name is taken.
+        TakenError: the user name is taken.
     """
     if session.get(Account, new.user) is not None:
         raise _taken(new.user)
@@ -176,8 +176,8 @@ def check_password(password: str, place: str) -> None:
         raise FieldError(place, "password", f"shorter than {SHORTEST_PASSWORD} characters", "Choose a longer one.")
 
 
-def _taken(user: str) -> StateError:
-    return StateError(f"Account '{user}' exists already. Choose another user name.")
+def _taken(user: str) -> TakenError:
+    return TakenError("Account", user, "Choose another user name.")
 
 
 def _copy(session: Session, user: str) -> Account | None:

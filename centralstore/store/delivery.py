@@ -115,8 +115,8 @@ class Delivery(Devices):
             sittings = {row.sitting for row in rows} | _sittings_of(session, attempt)
             if not any(_permits_handover(session, sitting, attempt, device.id) for sitting in sittings):
                 raise NotNowError(
-                    "Taking over", f"attempt {attempt}", "no order permits it for this PC",
-                    "The test leader permits the hand-over on the room page.",
+                    what="Taking over", where=f"attempt {attempt}", why="no order permits it for this PC",
+                    remedy="The test leader permits the hand-over on the room page.",
                 )  # fmt: skip
             return tuple(row.data for row in rows)
 

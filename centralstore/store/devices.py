@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from centralstore.errors import NotFoundError, StateError, UnknownDeviceError, WrongTokenError
+from centralstore.errors import NotFoundError, NotNowError, UnknownDeviceError, WrongTokenError
 from centralstore.records import DeviceView
 from centralstore.rights import Act, Actor, reaches
 from centralstore.store.keeper import Keeper, Where
@@ -62,7 +62,7 @@ class Devices(Keeper):
         """The test manager has seen that this PC is the site's and ready: it may be used.
 
         Raises:
-            StateError: it was revoked; a revoked PC is enrolled anew.
+            NotNowError: it was revoked; a revoked PC is enrolled anew.
         """
         self._set_state(actor, device, DeviceState.CLEARED)
 
@@ -100,7 +100,7 @@ class Devices(Keeper):
         def work(session: Session) -> None:
             row = session.get_one(Device, device)
             if row.state == DeviceState.REVOKED.value and state is not DeviceState.REVOKED:
-                raise StateError(f"PC '{row.name}' was revoked. Enrol it anew with 'store token'.")
+                raise NotNowError("Clearing", f"PC '{row.name}'", "it was revoked", "Enrol it anew with 'store token'.")
             row.state = state.value
             session.add(row)
 

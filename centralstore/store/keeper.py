@@ -1,4 +1,4 @@
-"""What all parts of the store share: its house, reading, and acting with right, state and log checked in one transaction."""
+"""What all parts of the store share: its house, reading, and acting: right, work and log in one transaction."""
 
 from __future__ import annotations
 

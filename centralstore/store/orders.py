@@ -6,12 +6,13 @@ Each becomes one signed, numbered order; the PCs fetch them, journal them and ap
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from sqlmodel import Session, col, delete, select
 
-from centralstore.errors import FieldError, NotFoundError, NotNowError, StateError
+from centralstore.errors import FieldError, NotFoundError, NotNowError
 from centralstore.records import DeviceView, OrderView
 from centralstore.rights import Act, Actor
 from centralstore.store.board import attempt_of, is_running, running_candidates
@@ -52,7 +53,7 @@ class Orders(Keeper):
                 raise NotNowError("Opening", where, "its grants are not here", "Add them with 'store add-grants'.")
             row.state, row.opened_ms = SittingState.OPENED.value, self.now_ms()
             session.add(row)
-            append_order(session, self._house, actor, row, kind=OrderKind.OPEN)
+            append_order(session, self._house, actor, row, Decision(OrderKind.OPEN))
 
         self._order(actor, Act.OPEN_SITTING, sitting, "", work)
 
@@ -68,16 +69,21 @@ class Orders(Keeper):
             parts = sitting_parts(session, sitting)
             waiting = [entry for entry in parts if not entry.started_ms]
             if part not in {entry.part for entry in parts}:
-                raise NotFoundError(f"In sitting {sitting}, part", part)
+                raise NotFoundError(what=f"In sitting {sitting}, part", name=part)
             if not waiting or waiting[0].part != part:
                 why = f"{waiting[0].part} is next" if waiting else "all parts have started"
-                raise NotNowError("Starting a part", f"sitting {sitting}, {part}", why, "Keep the planned order.")
+                raise NotNowError(
+                    what="Starting a part",
+                    where=f"sitting {sitting}, {part}",
+                    why=why,
+                    remedy="Keep the planned order.",
+                )
             waiting[0].started_ms = self.now_ms()
             row.current_part = part
             session.add(waiting[0])
             session.add(row)
             present = _present(session, sitting)
-            append_order(session, self._house, actor, row, kind=OrderKind.START_PART, part=part, data=present)
+            append_order(session, self._house, actor, row, Decision(OrderKind.START_PART, part=part, data=present))
 
         self._order(actor, Act.START_PART, sitting, "", work, detail={"part": part})
 
@@ -98,7 +104,7 @@ class Orders(Keeper):
                 raise NotNowError(
                     "Closing", f"sitting {sitting}", f"{', '.join(running)} are not finished", "Wait, or give a reason."
                 )
-            append_order(session, self._house, actor, row, kind=OrderKind.CLOSE, reason=reason)
+            append_order(session, self._house, actor, row, Decision(OrderKind.CLOSE, reason=reason))
             self._note_no_shows(session, actor, sitting)
             row.state, row.closed_ms, row.store_share = SittingState.CLOSED.value, self.now_ms(), b""
             session.add(row)
@@ -126,13 +132,18 @@ class Orders(Keeper):
             if extra_ms <= 0:
                 raise FieldError(place, "extra time", f"{extra_ms} ms is not a time to give", "Give at least a minute.")
             if not programme_of(session, row).part(part).allows_extra_time:
-                raise NotNowError("Giving time", place, "this part allows none", "Note a deviation instead.")
+                raise NotNowError(
+                    what="Giving time", where=place, why="this part allows none", remedy="Note a deviation instead."
+                )
             _need_running(session, sitting, candidate, part, "Giving time")
             data: dict[str, int | str] = {"extra_ms": extra_ms}
             return append_order(
-                session, self._house, actor, row,
-                kind=OrderKind.EXTRA_TIME, candidate=candidate, part=part, data=data, reason=reason,
-            )  # fmt: skip
+                session,
+                self._house,
+                actor,
+                row,
+                Decision(OrderKind.EXTRA_TIME, candidate=candidate, part=part, data=data, reason=reason),
+            )
 
         detail: dict[str, object] = {"part": part, "extra_ms": extra_ms, "reason": reason}
         return self._order(actor, Act.GIVE_TIME, sitting, candidate, work, detail=detail)
@@ -162,9 +173,12 @@ class Orders(Keeper):
                 raise NotNowError("Resetting", place, "there is no attempt", "The candidate can simply log in.")
             data: dict[str, int | str] = {"attempt": attempt, "consent": consent.strip()[:256]}
             return append_order(
-                session, self._house, actor, row,
-                kind=OrderKind.RESET, candidate=candidate, part=part, data=data, reason=reason,
-            )  # fmt: skip
+                session,
+                self._house,
+                actor,
+                row,
+                Decision(OrderKind.RESET, candidate=candidate, part=part, data=data, reason=reason),
+            )
 
         detail: dict[str, object] = {"part": part, "consent": consent, "reason": reason}
         return self._order(actor, Act.RESET, sitting, candidate, work, detail=detail)
@@ -176,9 +190,12 @@ class Orders(Keeper):
             row = _opened(session, sitting, "Unlocking")
             get_place(session, sitting, candidate)
             return append_order(
-                session, self._house, actor, row,
-                kind=OrderKind.UNLOCK, candidate=candidate, part=part, reason=reason,
-            )  # fmt: skip
+                session,
+                self._house,
+                actor,
+                row,
+                Decision(OrderKind.UNLOCK, candidate=candidate, part=part, reason=reason),
+            )
 
         return self._order(actor, Act.UNLOCK, sitting, candidate, work, detail={"part": part, "reason": reason})
 
@@ -199,7 +216,10 @@ class Orders(Keeper):
             attempt = attempt_of(session, sitting, candidate, part)
             if not attempt:
                 raise NotNowError(
-                    "Handing over", place, "there is no attempt", "The candidate can simply log in there."
+                    what="Handing over",
+                    where=place,
+                    why="there is no attempt",
+                    remedy="The candidate can simply log in there.",
                 )
             device = session.get(Device, to_device)
             if (
@@ -208,13 +228,19 @@ class Orders(Keeper):
                 or (device.site, device.room) != (row.site, row.room)
             ):
                 raise NotNowError(
-                    "Handing over", place, f"PC '{to_device}' is not cleared for this room", "Choose another."
+                    what="Handing over",
+                    where=place,
+                    why=f"PC '{to_device}' is not cleared for this room",
+                    remedy="Choose another.",
                 )
             data: dict[str, int | str] = {"attempt": attempt, "to_device": to_device}
             return append_order(
-                session, self._house, actor, row,
-                kind=OrderKind.PERMIT_HANDOVER, candidate=candidate, part=part, data=data, reason=reason,
-            )  # fmt: skip
+                session,
+                self._house,
+                actor,
+                row,
+                Decision(OrderKind.PERMIT_HANDOVER, candidate=candidate, part=part, data=data, reason=reason),
+            )
 
         detail: dict[str, object] = {"part": part, "to_device": to_device, "reason": reason}
         return self._order(actor, Act.PERMIT_HANDOVER, sitting, candidate, work, detail=detail)
@@ -231,9 +257,12 @@ class Orders(Keeper):
             get_place(session, sitting, candidate)
             _need_reason(reason, _place(sitting, candidate, part))
             return append_order(
-                session, self._house, actor, row,
-                kind=OrderKind.EXPEL, candidate=candidate, part=part, reason=reason,
-            )  # fmt: skip
+                session,
+                self._house,
+                actor,
+                row,
+                Decision(OrderKind.EXPEL, candidate=candidate, part=part, reason=reason),
+            )
 
         return self._order(actor, Act.EXPEL, sitting, candidate, work, detail={"part": part, "reason": reason})
 
@@ -275,7 +304,7 @@ class Orders(Keeper):
 
         def work(session: Session) -> None:
             if session.get(GivenOrder, (sitting, number)) is None:
-                raise NotFoundError(f"In sitting {sitting}, order", str(number))
+                raise NotFoundError(what=f"In sitting {sitting}, order", name=str(number))
             if session.get(OrderAck, (sitting, number, device.id)) is None:
                 session.add(
                     OrderAck(
@@ -317,10 +346,18 @@ class Orders(Keeper):
             )
 
 
-def append_order(
-    session: Session, house: House, actor: Actor, sitting: Sitting, *,
-    kind: OrderKind, candidate: str = "", part: str = "", data: dict[str, int | str] | None = None, reason: str = "",
-) -> int:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an order says; ``candidate`` and ``part`` are "" where it is for the whole sitting."""
+
+    kind: OrderKind
+    candidate: str = ""
+    part: str = ""
+    reason: str = ""
+    data: Mapping[str, int | str] = field(default_factory=dict[str, int | str])
+
+
+def append_order(session: Session, house: House, actor: Actor, sitting: Sitting, decision: Decision) -> int:
     """Sign the next order of a sitting and keep it; its number.
 
     Runs inside the one writing transaction, so numbers have no gap and the chain no fork.
@@ -330,11 +367,11 @@ def append_order(
     plain: dict[str, object] = {
         "sitting": sitting.id,
         "number": last.number + 1 if last is not None else 1,
-        "kind": kind.value,
-        "candidate": candidate,
-        "part": part,
-        "data": dict(data or {}),
-        "reason": reason.strip()[:1000],
+        "kind": decision.kind.value,
+        "candidate": decision.candidate,
+        "part": decision.part,
+        "data": dict(decision.data),
+        "reason": decision.reason.strip()[:1000],
         "by": actor.user,
         "at_utc_ms": house.clock(),
         "previous_sha256": last.sha256 if last is not None else NO_HASH,
@@ -345,9 +382,9 @@ def append_order(
         GivenOrder(
             sitting=sitting.id,
             number=order.number,
-            kind=kind.value,
-            candidate=candidate,
-            part=part,
+            kind=decision.kind.value,
+            candidate=decision.candidate,
+            part=decision.part,
             reason=order.reason,
             by=actor.user,
             at_ms=order.at_utc_ms,
@@ -360,7 +397,7 @@ def append_order(
 
 
 def _present(session: Session, sitting: str) -> dict[str, int | str]:
-    """The numbers of those marked present, as values of at most 256 signs: "present_1", "present_2" …"""
+    """The numbers of those marked present, in values of at most 256 signs: "present_1", "present_2" and so on."""
     query = select(Place.candidate).where(Place.sitting == sitting, Place.attendance == Attendance.PRESENT.value)
     lines: list[str] = [""]
     for number in session.exec(query.order_by(col(Place.candidate))).all():
@@ -388,11 +425,10 @@ def _need_reason(reason: str, place: str) -> None:
 
 def _need_running(session: Session, sitting: str, candidate: str, part: str, what: str) -> None:
     if session.get(Enrolment, (sitting, candidate, part)) is None:
-        raise NotFoundError(f"In sitting {sitting}, candidate {candidate}, part", part)
+        raise NotFoundError(what=f"In sitting {sitting}, candidate {candidate}, part", name=part)
     if not is_running(session, sitting, candidate, part):
-        raise StateError(
-            f"{what} at {_place(sitting, candidate, part)} was refused: the part is not running. Look at the room page."
-        )
+        place = _place(sitting, candidate, part)
+        raise NotNowError(what, place, "the part is not running", "Look at the room page.")
 
 
 def _order_view(row: GivenOrder, applied_by: tuple[str, ...]) -> OrderView:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from centralstore.errors import FieldError, NotFoundError, NotNowError, StateError
+from centralstore.errors import FieldError, NotFoundError, NotNowError, TakenError
 from centralstore.records import NewCandidate, NewEnrolment, NewPlace, NewSitting, PartView, PlannedPart, SittingView
 from centralstore.rights import Act, Actor, permits
 from centralstore.store.keeper import Keeper, Where
@@ -34,7 +34,7 @@ class Planning(Keeper):
         Raises:
             NoRightError: another site's.
             FieldError: an unknown part or release, times out of order, or no break between parts (reglement 3.8).
-            StateError: the id is taken.
+            TakenError: the id is taken.
         """
         where = Where(new.site, new.room, new.id)
         self._act(actor, Act.PLAN_SITTING, where, lambda session: insert_sitting(session, new))
@@ -43,7 +43,7 @@ class Planning(Keeper):
         """Make a candidate with an individual user name and password.
 
         Raises:
-            StateError: number or user name is taken.
+            TakenError: number or user name is taken.
             FieldError: a name with protected identity, or none without.
         """
         verifier = PasswordVerifier.make(new.password, self._house.folder.settings.password_cost).text
@@ -117,7 +117,9 @@ def get_place(session: Session, sitting: str, candidate: str) -> Place:
     """
     row = session.get(Place, (sitting, candidate))
     if row is None:
-        raise NotFoundError(f"On the list of sitting {sitting}, candidate", candidate, "Contact the test manager.")
+        raise NotFoundError(
+            what=f"On the list of sitting {sitting}, candidate", name=candidate, remedy="Contact the test manager."
+        )
     return row
 
 
@@ -179,7 +181,7 @@ def insert_sitting(session: Session, new: NewSitting) -> None:
     if not DATE_FORM.fullmatch(new.date):
         raise FieldError(place, "date", f"'{new.date}' is not a date", "Write it as 2026-11-23.")
     if session.get(Sitting, new.id) is not None:
-        raise StateError(f"Sitting '{new.id}' exists already. Choose another id.")
+        raise TakenError("Sitting", new.id, "Choose another id.")
     for release in new.releases:
         if session.get(KeptRelease, release) is None:
             raise FieldError(place, "releases", f"release '{release}' is not here", "Add it with 'store add-release'.")
@@ -252,7 +254,7 @@ def insert_candidate(session: Session, new: NewCandidate, verifier: str) -> None
     if not new.is_protected and not new.name:
         raise FieldError(place, "name", "it is empty", "Write the name, or mark the identity as protected.")
     if session.get(Candidate, new.number) is not None:
-        raise StateError(f"Candidate '{new.number}' exists already. Check the number.")
+        raise TakenError("Candidate", new.number, "Check the number.")
     if session.exec(select(Candidate.number).where(Candidate.login == new.login)).first() is not None:
         raise FieldError(place, "login", "another candidate has this user name", "Give each candidate their own.")
     session.add(
@@ -265,11 +267,15 @@ def insert_place(session: Session, new: NewPlace) -> None:
     place = f"sitting '{new.sitting}', candidate '{new.candidate}'"
     sitting = get_sitting(session, new.sitting)
     if sitting.state == SittingState.CLOSED.value:
-        raise NotNowError("Adding a candidate", place, "the sitting is closed", "Choose another sitting.")
+        raise NotNowError(
+            what="Adding a candidate", where=place, why="the sitting is closed", remedy="Choose another sitting."
+        )
     if session.get(Candidate, new.candidate) is None:
         raise NotFoundError("Candidate", new.candidate, "Add the candidate first.")
     if session.get(Place, (new.sitting, new.candidate)) is not None:
-        raise StateError(f"Candidate '{new.candidate}' is on the list of sitting '{new.sitting}' already.")
+        raise TakenError(
+            what=f"On the list of sitting {new.sitting}, candidate", name=new.candidate, remedy="Check the number."
+        )
     if session.exec(select(Place).where(Place.sitting == new.sitting, Place.seat == new.seat)).first() is not None:
         raise FieldError(place, "seat", f"seat {new.seat} is taken", "Choose another seat.")
     if not new.enrolments:

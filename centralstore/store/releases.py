@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from centralstore.errors import DamagedError, GoneError, NotFoundError, NotNowError, SetUpError, TakenError
 from centralstore.plain import plain_programme
-from centralstore.errors import DamagedError, GoneError, NotFoundError, NotNowError, SetUpError, StateError
 from centralstore.records import DeviceView
 from centralstore.rights import EVERYWHERE, Act, Actor
 from centralstore.store.devices import cleared_devices, require_cleared
@@ -76,7 +76,7 @@ class Releases(Room):
 
         Raises:
             DamagedError: it is not a genuine, current package.
-            StateError: another package is here under the same id.
+            TakenError: another package is here under the same id.
         """
         new = self._house.folder.releases / f"{sha256_hex(data)}.new"
         _write_whole(new, data)
@@ -84,16 +84,14 @@ class Releases(Room):
             public = open_public(new, self._trust(), now_utc_ms=self.now_ms())
         except (SyncDataError, PackageError) as error:
             new.unlink()
-            raise DamagedError("Test package", str(error).rstrip(".")) from error
+            raise DamagedError(what="Test package", problem=str(error).rstrip(".")) from error
         manifest = public.manifest
         sha256, name = sha256_hex(data), f"{manifest.release}.provrom"
 
         def work(session: Session) -> None:
             known = session.get(KeptRelease, manifest.release)
             if known is not None and known.sha256 != sha256:
-                raise StateError(
-                    f"Release '{manifest.release}' is here with other content. Give the new one another id."
-                )
+                raise TakenError("Release", manifest.release, "It has other content; give the new one another id.")
             session.merge(
                 KeptRelease(
                     id=manifest.release,
@@ -136,10 +134,16 @@ class Releases(Room):
         def work(session: Session) -> None:
             row = get_sitting(session, grants.sitting)
             if row.state == SittingState.CLOSED.value:
-                raise NotNowError("Adding grants", f"sitting {row.id}", "it is closed", "Plan another sitting.")
+                raise NotNowError(
+                    what="Adding grants", where=f"sitting {row.id}", why="it is closed", remedy="Plan another sitting."
+                )
             if row.recovery_public not in {"", grants.recovery_public.hex}:
-                raise StateError(
-                    f"Sitting {row.id} has grants with another recovery key. Make grants from the same secrets."
+                why = "there are grants with another recovery key"
+                raise NotNowError(
+                    what="Adding grants",
+                    where=f"sitting {row.id}",
+                    why=why,
+                    remedy="Make grants from the same secrets.",
                 )
             row.store_share, row.recovery_public = grants.store_share, grants.recovery_public.hex
             session.add(row)
@@ -237,7 +241,9 @@ class Releases(Room):
             row = session.get(KeptGrant, (sitting, release, device.id))
             if row is None:
                 raise NotFoundError(
-                    f"In sitting {sitting}, grant of PC {device.name} for release", release, "Make grants anew."
+                    what=f"In sitting {sitting}, grant of PC {device.name} for release",
+                    name=release,
+                    remedy="Make grants anew.",
                 )
             return row.data
 
@@ -256,7 +262,10 @@ class Releases(Room):
             row = self._sitting_of(session, device, sitting, "The release share")
             if row.state != SittingState.OPENED.value:
                 raise NotNowError(
-                    "Handing out the release share", f"sitting {sitting}", "it is not opened", "Open it first."
+                    what="Handing out the release share",
+                    where=f"sitting {sitting}",
+                    why="it is not opened",
+                    remedy="Open it first.",
                 )
             return row.store_share, session.get_one(Device, device.id).x25519
 
@@ -280,7 +289,12 @@ class Releases(Room):
         def work(session: Session) -> tuple[Ticket, bytes]:
             row = self._sitting_of(session, device, sitting, "The ticket")
             if not row.recovery_public:
-                raise NotNowError("Making a ticket", f"sitting {sitting}", "its grants are not here", "Add the grants.")
+                raise NotNowError(
+                    what="Making a ticket",
+                    where=f"sitting {sitting}",
+                    why="its grants are not here",
+                    remedy="Add the grants.",
+                )
             return self._ticket(session, row, device.id), session.get_one(Device, device.id).x25519
 
         ticket, public = self._read(work)

@@ -38,12 +38,11 @@ class Results(Keeper):
         Raises:
             NoRightError: nobody at a test site sees held results (reglement 6.5).
         """
-
         where = Where(EVERYWHERE, EVERYWHERE, sitting)
         return self._act(actor, Act.SEE_RESULTS, where, lambda session: _all_results(session, sitting))
 
     def candidate_results(self, login: str) -> tuple[ResultView, ...]:
-        """What a candidate may see: the newest scoring of each part once all enrolled parts are released; before that nothing."""
+        """What a candidate may see: nothing until all enrolled parts are released, then the newest scoring of each."""
 
         def work(session: Session) -> tuple[ResultView, ...]:
             number = session.exec(select(Candidate.number).where(Candidate.login == login)).first() or ""

@@ -9,7 +9,7 @@ from centralstore.records import DeviationView, ExitView, IncidentView, ReportVi
 from centralstore.rights import Act, Actor, permits
 from centralstore.store.board import is_delivered, is_running
 from centralstore.store.keeper import Keeper, Where
-from centralstore.store.orders import append_order
+from centralstore.store.orders import Decision, append_order
 from centralstore.store.planning import get_place, get_sitting, programme_of
 from centralstore.tables import DayCode, Deviation, Enrolment, Exit, Incident, Place, Report, Sitting, SittingPart
 from centralstore.words import Attendance, DeviationKind, IncidentKind, OrderKind, Role, SittingState
@@ -85,9 +85,14 @@ class Room(Keeper):
             where = _seat(sitting, candidate)
             if place.attendance in {kind.value for kind in _REJECTIONS}:
                 remedy = "The rejection stands for this sitting; enrol the candidate for another one."
-                raise NotNowError("Marking present", where, "the candidate was rejected", remedy)
+                raise NotNowError(what="Marking present", where=where, why="the candidate was rejected", remedy=remedy)
             if place.attendance != Attendance.PRESENT.value and _is_too_late(session, sitting, candidate):
-                raise NotNowError("Marking present", where, "all the candidate's parts have started", "Reject as late.")
+                raise NotNowError(
+                    what="Marking present",
+                    where=where,
+                    why="all the candidate's parts have started",
+                    remedy="Reject as late.",
+                )
             self._mark(session, place, Attendance.PRESENT, actor, id_kind)
 
         self._act(actor, Act.MARK_ATTENDANCE, self._where(sitting, candidate), work, detail={"id_kind": id_kind})
@@ -128,7 +133,12 @@ class Room(Keeper):
         def work(session: Session) -> None:
             place = self._open_place(session, sitting, candidate)
             if place.attendance != Attendance.EXPECTED.value:
-                raise NotNowError("Noting 'ikke møtt'", _seat(sitting, candidate), "there is an outcome", "Keep it.")
+                raise NotNowError(
+                    what="Noting 'ikke møtt'",
+                    where=_seat(sitting, candidate),
+                    why="there is an outcome",
+                    remedy="Keep it.",
+                )
             self._no_show(session, actor, place)
 
         self._act(actor, Act.MARK_ATTENDANCE, self._where(sitting, candidate), work)
@@ -145,7 +155,10 @@ class Room(Keeper):
             row = _enrolment(session, sitting, candidate, part)
             if not is_delivered(session, sitting, candidate, part):
                 raise NotNowError(
-                    "Signing 'levert prøve'", f"{place}, {part}", "the part is not delivered", "Wait for it."
+                    what="Signing 'levert prøve'",
+                    where=f"{place}, {part}",
+                    why="the part is not delivered",
+                    remedy="Wait for it.",
                 )
             row.signed_delivered_ms = self.now_ms()
             session.add(row)
@@ -165,10 +178,10 @@ class Room(Keeper):
             open_ones = [place.candidate for place in places if _lacks_outcome(session, place)]
             if open_ones:
                 raise NotNowError(
-                    "Signing the list",
-                    f"sitting {sitting}",
-                    f"no outcome for {', '.join(open_ones)}",
-                    "Note each first.",
+                    what="Signing the list",
+                    where=f"sitting {sitting}",
+                    why=f"no outcome for {', '.join(open_ones)}",
+                    remedy="Note each first.",
                 )
             row.signed_by, row.signed_ms = actor.user, self.now_ms()
             session.add(row)
@@ -197,7 +210,12 @@ class Room(Keeper):
                 remedy = (
                     "A candidate who goes out all the same is recorded as leaving, and cannot come back to the part."
                 )
-                raise NotNowError("Going out and coming back", place, "nobody may leave during this part", remedy)
+                raise NotNowError(
+                    what="Going out and coming back",
+                    where=place,
+                    why="nobody may leave during this part",
+                    remedy=remedy,
+                )
             row = Exit(
                 sitting=sitting,
                 candidate=candidate,
@@ -220,10 +238,15 @@ class Room(Keeper):
         def work(session: Session) -> None:
             row = session.get(Exit, exit_id)
             if row is None or row.sitting != sitting:
-                raise NotFoundError(f"In sitting {sitting}, exit", str(exit_id))
+                raise NotFoundError(what=f"In sitting {sitting}, exit", name=str(exit_id))
             if row.back_ms or not row.invigilator:
                 why = "the return is recorded" if row.back_ms else "the candidate left alone"
-                raise NotNowError("Recording a return", _seat(sitting, row.candidate), why, "Nothing more to do.")
+                raise NotNowError(
+                    what="Recording a return",
+                    where=_seat(sitting, row.candidate),
+                    why=why,
+                    remedy="Nothing more to do.",
+                )
             row.back_ms = self.now_ms()
             session.add(row)
 
@@ -250,10 +273,8 @@ class Room(Keeper):
             if is_early or (running and not rules.may_leave):
                 self._deviate(session, actor, sitting, candidate, part=part, kind=DeviationKind.LEFT_ROOM)
             if running:
-                append_order(
-                    session, self._house, actor, get_sitting(session, sitting),
-                    kind=OrderKind.LEFT_ALONE, candidate=candidate, part=part, reason="left the room unaccompanied",
-                )  # fmt: skip
+                decision = Decision(OrderKind.LEFT_ALONE, candidate, part, "left the room unaccompanied")
+                append_order(session, self._house, actor, get_sitting(session, sitting), decision)
             return _inserted(session, row)
 
         answer = self._act(actor, Act.RECORD_EXIT, self._where(sitting, candidate), work)
@@ -358,7 +379,12 @@ class Room(Keeper):
 
         def work(session: Session) -> int:
             if not text.strip():
-                raise FieldError(f"report on sitting {sitting}", "text", "it is empty", "Write what happened.")
+                raise FieldError(
+                    place=f"report on sitting {sitting}",
+                    field="text",
+                    problem="it is empty",
+                    remedy="Write what happened.",
+                )
             if candidate:
                 get_place(session, sitting, candidate)
             row = Report(
@@ -440,7 +466,12 @@ class Room(Keeper):
         row = get_sitting(session, sitting)
         _enrolment(session, sitting, candidate, part)
         if row.state != SittingState.OPENED.value or not _started_ms(session, sitting, part):
-            raise NotNowError("Recording an exit", f"sitting {sitting}, {part}", "the part is not running", "Start it.")
+            raise NotNowError(
+                what="Recording an exit",
+                where=f"sitting {sitting}, {part}",
+                why="the part is not running",
+                remedy="Start it.",
+            )
         return programme_of(session, row).part(part)
 
 
@@ -457,7 +488,7 @@ def _inserted(session: Session, row: Exit | Incident | Report) -> int:
 def _enrolment(session: Session, sitting: str, candidate: str, part: str) -> Enrolment:
     row = session.get(Enrolment, (sitting, candidate, part))
     if row is None:
-        raise NotFoundError(f"In sitting {sitting}, candidate {candidate}, part", part)
+        raise NotFoundError(what=f"In sitting {sitting}, candidate {candidate}, part", name=part)
     return row
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the store's tests; what they are made of stands in `tests.centralstore.site`."""
+"""Fixtures of the store's tests; what they are made of stands in `tests.centralstore.place`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from itembank.keyring import KeyFolder
-from tests.centralstore.site import Site, make_site, norskprove_package
+from tests.centralstore.place import Site, make_site, norskprove_package
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sync.orders import OrderList
 from sync.receipt import verify_receipt
 from sync.release import open_device_share, open_grant
 from sync.ticket import open_ticket
-from tests.centralstore.site import RELEASE, Site, events_of
+from tests.centralstore.place import RELEASE, Site, events_of
 from tests.strategies import running
 
 pytestmark = pytest.mark.anyio

@@ -20,6 +20,7 @@ from engine.events import AttemptBegun, Event
 from itembank.grants import DevicesFile, grant_sitting
 from itembank.keyring import KeyFolder
 from itembank.package import join, make_archive, seal
+from sync.canonical import parse_model
 from sync.entries import encode_event, event_code
 from sync.envelope import next_range, pack
 from sync.keys import BoxPublic, DeviceKeys, random_key, sha256_hex
@@ -148,7 +149,7 @@ class Pc:
             "part": "reading",
             **fields,
         }
-        return sign_progress(Progress(**plain), self.keys.signing)
+        return sign_progress(parse_model(Progress, plain, "progress"), self.keys.signing)
 
 
 @dataclass
