@@ -1,1 +1,1 @@
-"""The item bank: items, stimuli, tasks, pictures, clips and panels as files; published as signed and sealed test packages."""
+"""The item bank: items, stimuli, tasks, pictures, clips and panels as files; published as sealed test packages."""

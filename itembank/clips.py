@@ -1,7 +1,7 @@
 """Clips spoken by a synthetic voice from the scripts kept with the items, built once per content.
 
-A clip is mono Ogg Opus at 48 kHz, at −23 LUFS (EBU R 128). Its file is named by the SHA-256 of all that it is made from, so a changed script
-is a missing clip, and a second build does nothing. A recording by people takes a clip's place under the same name.
+A clip is mono Ogg Opus at 48 kHz, at −23 LUFS (EBU R 128). Its file is named by the SHA-256 of all that it is made
+from, so a changed script is a missing clip, and a second build does nothing.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _build(bank: Bank, script: ClipScript) -> None:
 
     samples = _levelled(_resampled(_spoken(script, bank.file.voices)))
     stream = io.BytesIO()
-    # libsndfile's own rate, about 60 kbit/s: with compression_level 0.9 files are half as large but take 2.4 times as long
+    # libsndfile's own rate, about 60 kbit/s: with compression_level 0.9 files are half as large but take twice as long
     soundfile.write(stream, samples, SAMPLE_RATE_HZ, format="OGG", subtype="OPUS")
     frames = soundfile.info(io.BytesIO(stream.getvalue())).frames
     if frames != len(samples):
@@ -161,7 +161,8 @@ def _levelled(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     import numpy as np  # noqa: PLC0415
     import pyloudnorm  # noqa: PLC0415
 
-    loudness = pyloudnorm.Meter(SAMPLE_RATE_HZ).integrated_loudness(samples)
+    meter: Any = pyloudnorm.Meter(SAMPLE_RATE_HZ)  # its stubs leave the samples' type open
+    loudness = float(meter.integrated_loudness(samples))
     gain = 10.0 ** ((LOUDNESS_LUFS - loudness) / 20.0)
     peak = float(np.max(np.abs(samples)))
     return samples * min(gain, PEAK_LIMIT / peak)

@@ -1,7 +1,7 @@
 """What a candidate sees and hears, in one written standard: frozen values that the kiosk draws and loads.
 
-Nothing here knows a key or a score; those are the engine's (`engine.panel.ItemRules`). Text is made of blocks, and a block of
-inline pieces, so that a view never has to parse markup.
+Nothing here knows a key or a score; those are the engine's (`engine.panel.ItemRules`). Text is made of blocks, and a
+block of inline pieces, so that a view never has to parse markup.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class ItemContent:
 
     - ``choice``: in ``options``; the ids chosen, at most ``max_choices`` (1: circles, more: squares).
     - ``hottext``: in the `HotWord` pieces of ``blocks``; the ids chosen, at most ``max_choices``.
-    - ``inline_choice``: in the `ChoiceGap` pieces; one option id a gap in the order of ``gaps``, "" where nothing is chosen.
+    - ``inline_choice``: in the `ChoiceGap` pieces; one option id a gap in the order of ``gaps``, "" where none is chosen.
     - ``text_entry``: in the `TextGap` pieces; one text a gap in the order of ``gaps``, "" where nothing is typed.
     """
 
@@ -155,7 +155,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One voluntary question of the personal-data form: a list to choose from, or a short text when it has no options."""
+    """One voluntary question of the personal-data form: a list to choose from, or a short text without options."""
 
     id: str
     label: str
@@ -175,8 +175,8 @@ class PersonalDataForm:
 class Texts:
     """Programme texts in one language ("nb", "nn", "en").
 
-    ``information`` by part: the pages read before the start. ``read_out`` by name ("general", "written", "listening", …): what the test
-    leader reads aloud; "general" and "written" come before the first part, the others right before theirs.
+    ``information`` by part: the pages read before the start. ``read_out`` by name ("general", "written", "listening", …):
+    what the test leader reads aloud; "general" and "written" come before the first part, the others right before theirs.
     """
 
     language: str

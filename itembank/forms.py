@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.ids import ItemId, ModuleId, WrittenStandard
+from engine.ids import ItemId
 from engine.irt import RouteModule
-from engine.panel import Panel, Route, TaskSet, parse_panel, parse_task_set
-from engine.programme import PartRules
+from engine.panel import IrtParameters, Panel, Route, TaskSet, parse_panel, parse_task_set
 from itembank.bank import Bank
 from itembank.clips import SAMPLE_RATE_HZ, ClipScript, find_clip
 from itembank.errors import BankDataError
@@ -73,16 +72,6 @@ def engine_task_set(bank: Bank, task_set: TaskSetFile) -> TaskSet:
     return parse_task_set(task_set.model_dump(mode="json"), f"{bank.folder.name}/task-sets/{task_set.id}.json")
 
 
-def route_duration_ms(panel: Panel, route: Route, rules: PartRules, written_standard: str) -> int:
-    """The planned duration of a listening route: all silences and every play of every clip."""
-    return sum(
-        script.duration_ms(WrittenStandard(written_standard), rules.plays_by_level.get(panel.items[item].level, 1))
-        for module in route
-        for item in panel.modules[module].items
-        if (script := panel.items[item].listening) is not None
-    )
-
-
 def route_modules(panel: Panel, route: Route) -> tuple[RouteModule, ...]:
     """A route for `engine.ability`: the scored items' parameters and the intervals that led on.
 
@@ -100,18 +89,7 @@ def route_modules(panel: Panel, route: Route) -> tuple[RouteModule, ...]:
     return tuple(modules)
 
 
-def routing_modules_on(panel: Panel, route: Route) -> int:
-    """How many routing modules a route has."""
-    return sum(panel.modules[module].kind.value == "routing" for module in route)
-
-
-def mean_level(panel: Panel, module: ModuleId) -> float:
-    """Mean level of a module's items, as a place in the panel's levels."""
-    places = [panel.levels.index(panel.items[item].level) for item in panel.modules[module].items]
-    return sum(places) / len(places)
-
-
-def _calibrated(panel: Panel, item: ItemId) -> Any:
+def _calibrated(panel: Panel, item: ItemId) -> IrtParameters:
     parameters = panel.items[item].parameters
     if parameters is None:
         raise KeyError(item)

@@ -23,7 +23,7 @@ _File = TypeVar("_File", bound=Message)
 
 
 class DevicesFile(Message):
-    """The PCs cleared for a sitting's room, written by the store: X25519 public keys in hexadecimal, the store's own beside."""
+    """The PCs cleared for a sitting's room, written by the store: X25519 public keys in hexadecimal, and its own."""
 
     sitting: str
     store: str

@@ -1,4 +1,4 @@
-"""The authority's folder of keys: content signing, results custodians, content keys and sitting secrets, as small text files.
+"""The authority's folder of keys: content signing, results custodians, content keys and sitting secrets.
 
     content-signing.key  .pub      hexadecimal, one line; private files are readable by this user only
     results-1.key  results-1.pub   one pair a custodian; the private halves go to the custodians and leave the folder
@@ -6,7 +6,7 @@
     content-keys/<release>.key     opens one package; never travels with it
     sittings/<sitting>.json        release share and recovery key, until the sitting is CLOSED
 
-Kept offline. Nothing here is ever read by the kiosk or by the store's service.
+Small text files, kept offline. Nothing here is ever read by the kiosk or by the store's service.
 """
 
 from __future__ import annotations

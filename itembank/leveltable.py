@@ -1,10 +1,10 @@
-"""The official level rule of a panel, made from its cut scores: for each route and number correct the level of the EAP of the sum score.
+"""The official level rule of a panel: for each route and number correct the level of the EAP of the sum score.
 
 Where a final module measures only so far, its highest level is held to what the panel file says.
 
-The posterior of ability given the route and the number correct over it (Lord–Wingersky over the modules, each held within the interval that
-led on) has a mean; the level is where that mean stands among the cuts. Numbers correct that a route excludes get the level of the nearest one
-that it allows, so that rows are complete and monotone.
+The posterior of ability given the route and the number correct over it (Lord–Wingersky over the modules, each held
+within the interval that led on) has a mean; the level is where that mean stands among the cut scores. Numbers correct
+that a route excludes get the level of the nearest one that it allows, so that rows are complete and monotone.
 """
 
 from __future__ import annotations

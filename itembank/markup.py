@@ -1,7 +1,7 @@
 """The few marks of text in a bank, read into blocks.
 
-A text is a tuple of strings, one a block. At the start: ``# `` heading, ``- `` bullet, ``| `` close-set line, else a paragraph.
-Inside: ``**strong**``, ``{gap-id}``, ``[word-id:the word]``.
+A text is a tuple of strings, one a block. At the start: ``# `` heading, ``- `` bullet, ``| `` close-set line, else a
+paragraph. Inside: ``**strong**``, ``{gap-id}``, ``[word-id:the word]``.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     "PROVROM1" ‖ length of the manifest (4 bytes, big-endian) ‖ manifest (`sync.release`) ‖ public part ‖ sealed part
 
-Both parts are ZIP archives without compression; the sealed one is AES-256-GCM under a key derived from the content key and bound to the release.
-The manifest is signed and holds length and SHA-256 of both, so nothing of a file is read before it is known to be genuine.
-Everything is kept in memory: opening a package never writes.
+Both parts are ZIP archives without compression; the sealed one is AES-256-GCM under a key derived from the content key
+and bound to the release. The manifest is signed and holds length and SHA-256 of both, so nothing of a file is read
+before it is known to be genuine. Everything is kept in memory: opening a package never writes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Releases made from a bank: the forms, items, media and texts that a programme needs, signed and sealed.
 
-A release with spare forms gives one package more for each spare, sealed with a content key of its own, so that opening the
-ordinary one never shows what a reset candidate will get.
+A release with spare forms gives one package more for each spare, sealed with a content key of its own, so that opening
+the ordinary one never shows what a reset candidate will get.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The files of a bank as strict models: parsed once, at the edge. Unknown fields and wrong types are refused.
 
-Text in the files is plain with few marks (`itembank.markup`): ``# `` heading, ``- `` bullet, ``| `` close-set line at the start of a
-block; ``**strong**``, ``{gap}`` and ``[word-id:the word]`` inside one.
+Text in the files is plain with few marks (`itembank.markup`): ``# `` heading, ``- `` bullet, ``| `` close-set line at
+the start of a block; ``**strong**``, ``{gap}`` and ``[word-id:the word]`` inside one.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ class LevelRowModel(FileModel):
 
 
 class CutsModel(FileModel):
-    """What the level table is made from: cut scores on theta, one between each two neighbouring levels, and the normal prior.
+    """What the level table is made from: cut scores on theta between neighbouring levels, and the normal prior.
 
     ``highest``: the highest level that a final module can give, where it measures no further.
     """
@@ -277,7 +277,8 @@ class TaskSetFile(FileModel):
 class FormUse(FileModel):
     """A form of a release: for which part and which enrolled level (null for any).
 
-    ``spare`` 0 is the form that everybody gets; 1, 2, … are spares for resets, each published as a package of its own with its own content key.
+    ``spare`` 0 is the form that everybody gets; 1, 2, … are spares for resets, each published as a package of its own
+    with its own content key.
     """
 
     part: PartName
