@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtGui import QColor, QFont, QFontMetricsF
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPen
 
 from kiosk.look.fonts import font
 from kiosk.look.tokens import THEMES, TWO_COLUMNS_FROM, WIDE_SCREEN, Colours, Type
@@ -78,6 +79,14 @@ class Look:
     def metrics(self, kind: Type) -> QFontMetricsF:
         """Measures of that font."""
         return QFontMetricsF(self.font(kind))
+
+
+def dashed(ink: str, width: float) -> QPen:
+    """A pen for borders of what is empty or to come: dashes of 4 px, gaps of 3."""
+    pen = QPen(colour(ink), width)
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    pen.setDashPattern([4 / width, 3 / width])
+    return pen
 
 
 def starting_text_size(width: int) -> int:

@@ -38,6 +38,8 @@ class WayBack(Pressable):
         inside = row(margins=(look.text(80), look.space(10), self._right_width(), look.space(10)))
         inside.addWidget(self.prompt)
         self.setLayout(inside)
+        # A layout item asks the inner layout for its height, so the least one is told to the widget itself.
+        self.setMinimumHeight(look.control(TARGET_OPTION, OPTION.line))
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -56,19 +58,6 @@ class WayBack(Pressable):
     def sizeHint(self) -> QSize:
         layout = self.layout()
         return layout.sizeHint() if layout else QSize()
-
-    @override
-    def minimumSizeHint(self) -> QSize:
-        return QSize(0, self.look.control(TARGET_OPTION, OPTION.line))
-
-    @override
-    def hasHeightForWidth(self) -> bool:
-        return True
-
-    @override
-    def heightForWidth(self, width: int) -> int:
-        layout = self.layout()
-        return max(self.look.control(TARGET_OPTION, OPTION.line), layout.totalHeightForWidth(width) if layout else 0)
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -114,7 +103,7 @@ class WarningLine(QWidget):
         inside = row(margins=(look.space(24), look.space(16), look.space(16), look.space(16)), spacing=look.space(14))
         self.words = Prose(look, words, BODY)
         self.words.setObjectName("warning_words")
-        inside.addSpacing(look.text(22))
+        inside.addSpacing(look.text(22) + look.space(14))
         inside.addWidget(self.words, 1)
         self.setLayout(inside)
         self._sign_at = look.space(24)

@@ -13,7 +13,7 @@ from itembank.content import ChoiceGap, HotWord, ItemContent, TextGap
 from itembank.content import Option as OptionContent
 from kiosk.look.look import Look
 from kiosk.look.tokens import QUESTION, SMALL, SMALL_MEDIUM
-from kiosk.widgets.boxes import column, held_by, row
+from kiosk.widgets.boxes import column, row
 from kiosk.widgets.inline import GapChoice, GapField, HotWordButton, OpenList, chosen_words
 from kiosk.widgets.option import Drawing, Option, OptionGroup, PictureOption
 from kiosk.widgets.prose import BlocksText, Prose
@@ -67,13 +67,13 @@ class ItemPanel(QWidget):
             head.addSpacing(look.space(16))
             head.addWidget(self._text())
         inside.addLayout(head)
-        inside.addSpacing(look.space(10))
+        inside.addSpacing(look.space(20))
         if item.options:
-            inside.addWidget(self._options(media, picture_height))
+            inside.addLayout(_indented(self._options(media, picture_height)))
         self.notice = Prose(look, "", SMALL_MEDIUM, ink=look.colours.warn)
         self.notice.setObjectName("item_notice")
         self.notice.hide()
-        inside.addWidget(held_by(_indented(self.notice)))
+        inside.addLayout(_indented(self.notice))
         self.setLayout(inside)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 

@@ -66,7 +66,7 @@ class NowPanel(Panel):
         plays_column.addLayout(boxes)
         if plays == 1:
             plays_column.addWidget(self.once)
-        side = look.space(56)
+        side = 56
         inside = column(margins=(side, look.space(24), side, look.space(22)))
         if look.is_one_column:
             inside.addLayout(head)
@@ -143,7 +143,7 @@ class ListeningView(View):
 
     def _content(self, screen: ListeningScreen, above: QWidget | None) -> QWidget:
         look = self.look
-        side = look.space(56) - GROUP_MARGIN
+        side = 56 - GROUP_MARGIN
         inside = column(margins=(side, look.space(20), side, look.space(16)))
         if screen.stimulus is not None:
             texts = column(margins=(GROUP_MARGIN, 0, GROUP_MARGIN, look.space(20)))

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from kiosk.intents import Back, Continue
-from kiosk.look.look import Look, colour
+from kiosk.look.look import Look, colour, dashed
 from kiosk.look.signs import SignName, paint_sign
 from kiosk.look.tokens import BODY, BODY_STRONG, SMALL, Type
 from kiosk.screens import (
@@ -57,7 +57,7 @@ class Stage(QWidget):
             painter.setPen(QPen(colour(colours.ok), 3) if colours.is_contrast else Qt.PenStyle.NoPen)
             painter.setBrush(colour(colours.ok_ground))
         else:
-            painter.setPen(QPen(colour(colours.edge), 2, Qt.PenStyle.DashLine))
+            painter.setPen(dashed(colours.edge, 2))
             painter.setBrush(colour(colours.surface))
         painter.drawEllipse(circle)
         size = self.look.text(22)

@@ -94,7 +94,7 @@ class TopBar(Panel):
         self.place = Prose(look, "", BODY, ink=look.colours.ink2, wraps=False)
         self.place.setObjectName("place")
         self.time = TimeField(look)
-        inside = row(margins=(look.space(BAR_MARGIN), 0, look.space(BAR_MARGIN), 0), spacing=look.space(24))
+        inside = row(margins=(BAR_MARGIN, 0, BAR_MARGIN, 0), spacing=look.space(24))
         if left is not None:
             inside.addWidget(left)
         else:
@@ -108,7 +108,7 @@ class TopBar(Panel):
         inside.addSpacing(look.space(TIME_TO_LETTERS - 36 if not look.is_one_column else 0))
         inside.addWidget(letters)
         self.setLayout(inside)
-        pad = look.space(20)
+        pad = 28 if look.is_one_column else look.space(20)
         self.setFixedHeight(max(look.text(44), letters.sizeHint().height()) + pad)
 
     def show_frame(self, frame: Frame, place: str) -> None:
@@ -195,14 +195,15 @@ class PartFoot(Panel):
         self._between = Hairline(look, is_upright=True)
         self.candidate = Prose(look, "", SMALL, ink=look.colours.ink2, wraps=False)
         self.candidate.setObjectName("candidate")
-        self._inside = row(margins=(look.space(BAR_MARGIN), 0, look.space(BAR_MARGIN), 0), spacing=look.space(16))
+        self._inside = row(margins=(BAR_MARGIN, 0, BAR_MARGIN, 0), spacing=look.space(16))
         if has_saved_sign:
             self._inside.addWidget(self.saved)
             self._inside.addWidget(self._between)
         if not look.is_one_column:
             self._inside.addSpacing(look.space(4) if has_saved_sign else 0)
             self._inside.addWidget(self.candidate)
-        self._inside.addStretch(1)
+        if not look.is_one_column:
+            self._inside.addStretch(1)
         self.setLayout(self._inside)
         self._least = look.control(height - 32, BODY.line) + (32 if not look.is_one_column else look.space(28))
         self.setFixedHeight(self._least)
@@ -217,12 +218,11 @@ class PartFoot(Panel):
         """One column: the buttons share the whole foot, in two rows where one is too short."""
         look = self.look
         needed = sum(button.sizeHint().width() for button in buttons) + look.space(16) * len(buttons)
-        if needed + 2 * look.space(BAR_MARGIN) <= look.width:
+        if needed + 2 * BAR_MARGIN <= look.width:
             for index, button in enumerate(buttons):
                 if index:
                     self._inside.addStretch(1)
                 self._inside.addWidget(button)
-            self._inside.setStretch(0, 0)
             return
         rows = column(spacing=look.space(8), margins=(0, look.space(12), 0, look.space(12)))
         upper, lower = row(spacing=look.space(16)), row(spacing=look.space(16))
@@ -268,7 +268,7 @@ class Continues(QWidget):
         colours = self.look.colours
         painter.fillRect(self.rect(), colour(self._ground))
         painter.fillRect(0, 0, self.width(), 3 if colours.is_contrast else 1, colour(colours.line))
-        left, size = self.look.space(56), self.look.text(20)
+        left, size = 56, self.look.text(20)
         paint_sign(painter, "down", QRectF(left, (self.height() - size) / 2, size, size), colour(colours.ink2), 2.6)
         painter.setPen(colour(colours.ink2))
         painter.setFont(self.look.font(SMALL_STRONG if colours.is_contrast else SMALL))
@@ -308,7 +308,7 @@ class ReadColumn(Panel):
     def _settle(self) -> None:
         bar = self.scroll.verticalScrollBar()
         height = self.more.height_wished
-        width = self.width() - (bar.width() + 16 if bar.isVisible() or bar.maximum() > 0 else 0)
+        width = self.width() - (bar.width() if bar.isVisible() or bar.maximum() > 0 else 0)
         self.more.setGeometry(0, self.height() - height, width, height)
         self.more.setVisible(self.scroll.is_cut)
         self.more.raise_()

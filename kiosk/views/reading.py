@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
@@ -20,6 +20,7 @@ from kiosk.widgets.button import Button
 from kiosk.widgets.option import Drawing
 from kiosk.widgets.overlay import Overlay
 from kiosk.widgets.prose import BlocksText, Prose
+from kiosk.widgets.ring import RING_PROPERTY
 from kiosk.widgets.strip import TaskStrip
 
 TEXT_SHARE = 52
@@ -68,7 +69,7 @@ class StripBar(Panel):
             legend.addWidget(Prose(look, words(key), SMALL, ink=look.colours.ink2, wraps=False))
             legend.addSpacing(look.space(12))
         self.legend = held_by(legend)
-        inside = row(margins=(look.space(28), 0, look.space(16), 0), spacing=look.space(32))
+        inside = row(margins=(28, 0, 16, 0), spacing=look.space(32))
         inside.addWidget(self.strip)
         inside.addWidget(self.count)
         inside.addStretch(1)
@@ -193,19 +194,18 @@ class ReadingView(View):
         question.addStretch(1)
         if screen.stimulus is None:
             return self._question_alone(held_by(question))
-        side = look.space(48) - GROUP_MARGIN
-        question.setContentsMargins(side, look.space(31), look.space(56) - GROUP_MARGIN, look.space(24))
+        side = 48 - GROUP_MARGIN
+        question.setContentsMargins(side, look.space(31), 56 - GROUP_MARGIN, look.space(24))
         right = ReadColumn(
             look, "question_scroll", held_by(question), ground=look.colours.page, more_key="question_continues"
         )
-        texts = column(margins=(look.space(56), look.space(30), look.space(24), look.space(24)))
+        texts = column(margins=(56, look.space(30), look.space(24), look.space(24)))
         texts.addWidget(StimulusPanel(look, screen.stimulus, dict(screen.media)))
         texts.addStretch(1)
         left = ReadColumn(look, "text_scroll", held_by(texts), ground=look.colours.surface, more_key="text_continues")
         left.scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         left.scroll.setAccessibleName(look.words("text_name"))
-        left.scroll.setProperty("radius", 0)
-        left.scroll.setProperty("ringTarget", "none")
+        left.scroll.setProperty(RING_PROPERTY, "inside")
         self.text_column = left.scroll
         both = row()
         both.addWidget(left, TEXT_SHARE)
@@ -235,7 +235,7 @@ class ReadingView(View):
         self.list_button.clicked.connect(self._open_list)
         self.bar = TopBar(look, self.make_letters(), left=self.list_button)
         self.foot = PartFoot(look, height=88)
-        content = column(margins=(look.space(56) - GROUP_MARGIN, look.space(20), look.space(24), look.space(24)))
+        content = column(margins=(56 - GROUP_MARGIN, look.space(20), look.space(24), look.space(24)))
         self.low_line = LowTimeLine(look)
         self.stimulus_end: QWidget | None = None
         if screen.stimulus is not None:
@@ -250,7 +250,7 @@ class ReadingView(View):
         content.addStretch(1)
         self.scroll = Scroll(look, "text_scroll", held_by(content), ground=look.colours.page)
         self.scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.scroll.setProperty("ringTarget", "none")
+        self.scroll.setProperty(RING_PROPERTY, "inside")
         self.scroll.setAccessibleName(words("text_name"))
         self.text_column = self.scroll
         self.jump = Button(look, "to_question", words("to_question"), before="down")
@@ -299,6 +299,16 @@ class ReadingView(View):
     # --- both ---
 
     @override
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Page keys scroll the text, wherever the focus is."""
+        pages = {Qt.Key.Key_PageDown: 1, Qt.Key.Key_PageUp: -1}.get(Qt.Key(event.key()), 0)
+        if pages and self.text_column is not None:
+            bar = self.text_column.verticalScrollBar()
+            bar.setValue(bar.value() + pages * bar.pageStep())
+        else:
+            super().keyPressEvent(event)
+
+    @override
     def refresh(self, screen: Screen) -> bool:
         if not isinstance(screen, ReadingScreen) or self._key_of(screen) != self._key:
             return False
@@ -314,8 +324,6 @@ class ReadingView(View):
 
     @override
     def first_focus(self) -> QWidget | None:
-        if self.text_column is not None:
-            return self.text_column
         return next((one for one in self.item.tab_stops if one.focusPolicy() & Qt.FocusPolicy.TabFocus), self.next)
 
     @override

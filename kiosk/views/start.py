@@ -42,6 +42,7 @@ from kiosk.widgets.button import Button
 from kiosk.widgets.field import CodeField, FieldError, TextField
 from kiosk.widgets.option import Option, OptionGroup
 from kiosk.widgets.prose import BlocksText, Prose
+from kiosk.widgets.ring import RING_OUTSIDE
 from kiosk.widgets.sound import LevelSign, VolumeControl
 
 NAME_LARGE = Type(30, 40, 600)
@@ -207,18 +208,17 @@ class StandardView(StartView):
         self._can_go_back = screen.can_go_back
         words = look.words
         self.add_title(words("standard_title"), words("standard_help"))
-        self.space(14)
+        self.space(24)
         self.group = OptionGroup(look, "standards", most=1)
         for one in ("nb", "nn"):
             sample = words(f"standard_{one}_sample")
             self.group.add(one, StandardOption(look, f"standard_{one}", words(f"language_{one}"), sample))
         self.group.changed.connect(self._choose)
-        out = row(margins=(0, 0, 0, 0))
-        out.addWidget(self.group)
-        self.card.addLayout(out)
+        self.card.addWidget(self.group)
         self.error = FieldError(look, "standard_error")
-        self.card.addWidget(self.error)
         self.space(14)
+        self.card.addWidget(self.error)
+        self.space(22)
         on = self.on_button("continue", words("continue"))
         on.clicked.connect(lambda: self.emit(Continue()))
         end = self.buttons()
@@ -272,7 +272,7 @@ class SoundView(StartView):
         head.addStretch(1)
         head.addWidget(self.volume)
         self.card.addLayout(head)
-        self.space(10)
+        self.space(22)
         self.group = OptionGroup(look, "numbers", most=1, columns=2 if look.is_one_column else 4)
         self.group.setAccessibleName(words("sound_numbers"))
         for number in screen.numbers:
@@ -282,9 +282,10 @@ class SoundView(StartView):
         self.error = FieldError(look, "sound_error")
         self.told = Prose(look, "", SMALL_MEDIUM)
         self.told.setObjectName("sound_told")
+        self.space(14)
         self.card.addWidget(self.error)
         self.card.addWidget(self.told)
-        self.space(16)
+        self.space(22)
         on = self.on_button("continue", words("continue"))
         on.clicked.connect(lambda: self.emit(Continue()))
         end = self.buttons()
@@ -423,7 +424,7 @@ class InformationView(StartView):
 
     def _text(self, screen: InformationScreen) -> Scroll:
         look = self.look
-        texts = column(spacing=look.space(14), margins=(0, 0, look.space(16), 0))
+        texts = column(spacing=look.space(14), margins=(look.space(14), look.space(12), look.space(14), look.space(12)))
         texts.addWidget(BlocksText(look, screen.pages[screen.page].blocks, kind=BODY, heading=BODY_STRONG))
         if screen.page == len(screen.pages) - 1:
             for wanted, key in ((screen.must_answer_all, "answer_all"), (screen.may_ask_leader, "ask")):
@@ -467,7 +468,8 @@ class FormChoice(QWidget):
         self.group.setAccessibleName(field.label)
         for option in field.options:
             self.group.add(option.id, Option(look, f"form_{field.id}_{option.id}", option.text, is_square=False))
-        inside = column()
+        self.setProperty(RING_OUTSIDE, True)
+        inside = column(margins=(0, look.space(10), 0, 0))
         inside.addWidget(self.group)
         self.setLayout(inside)
 

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QShowEvent,
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QLineEdit, QPlainTextEdit, QWidget
+from shiboken6 import isValid
 from typing_extensions import override
 
 from kiosk.intents import BlockedKey, EditText, Intent, Leave, PrintRefused, SetTextSize
@@ -138,7 +139,7 @@ class ExamWindow(QWidget):
         kept = self._keep() if keeps and self._view is not None else _Kept()
         self.setUpdatesEnabled(False)
         old = self._view
-        if self._ring is not None:
+        if self._ring is not None and isValid(self._ring):
             self._ring.follow(None)
             self._ring.deleteLater()
         view = make_view(self._look, screen, self.drafts, self._now_ns)
@@ -164,7 +165,7 @@ class ExamWindow(QWidget):
 
     def _keep(self) -> _Kept:
         kept = _Kept()
-        focused = QApplication.focusWidget()
+        focused = self.focusWidget()
         kept.focus = focused.objectName() if focused is not None and self.isAncestorOf(focused) else ""
         view = self._view
         if view is None:
@@ -256,7 +257,7 @@ class ExamWindow(QWidget):
 
     def _focus_first(self) -> None:
         view = self._view
-        focused = QApplication.focusWidget()
+        focused = self.focusWidget()
         if view is None or (focused is not None and view.isAncestorOf(focused) and focused.isVisible()):
             return
         first = view.first_focus()
@@ -277,7 +278,7 @@ class ExamWindow(QWidget):
         old = self._sheet
         if old is None:
             return
-        focused = QApplication.focusWidget()
+        focused = self.focusWidget()
         name = focused.objectName() if focused is not None and old.isAncestorOf(focused) else "text_larger"
         old.closed.disconnect(self._sheet_closed)
         old.hide()
@@ -402,7 +403,7 @@ class ExamWindow(QWidget):
             return self._escape()
         if event.key() in ACTIVATING and not event.isAutoRepeat():
             return False
-        return event.key() in ACTIVATING and not isinstance(QApplication.focusWidget(), ScriptEditor)
+        return event.key() in ACTIVATING and not isinstance(self.focusWidget(), ScriptEditor)
 
     def _wish_size(self, step: int) -> bool:
         if self._look is not None:
@@ -416,7 +417,7 @@ class ExamWindow(QWidget):
         areas = view.areas() if view is not None and self._overlay is None and self._sheet is None else ()
         if not areas:
             return True
-        focused = QApplication.focusWidget()
+        focused = self.focusWidget()
         here = next((index for index, one in enumerate(areas) if one is focused), None)
         if here is None:
             here = _area_of(areas, focused)
@@ -461,7 +462,7 @@ class ExamWindow(QWidget):
         order = [one for one in over.ring_order if one.isVisible() and one.focusPolicy() & Qt.FocusPolicy.TabFocus]
         if not order:
             return True
-        focused = QApplication.focusWidget()
+        focused = self.focusWidget()
         here = order.index(focused) if focused in order else -1
         order[(here + (1 if next else -1)) % len(order)].setFocus(Qt.FocusReason.TabFocusReason)
         return True
@@ -469,11 +470,15 @@ class ExamWindow(QWidget):
     # --- focus ---
 
     def _focus_changed(self, _old: QWidget | None, now: QWidget | None) -> None:
-        self._follow_focus(now)
+        # Without a focused window the ring stays round what has the focus in ours.
+        self._follow_focus(now if now is not None else self.focusWidget())
 
     def _follow_focus(self, now: QWidget | None) -> None:
-        if self._ring is None:
+        if self._ring is None or self._look is None:
             return
+        if not isValid(self._ring):
+            # It went with the list or sheet it stood in.
+            self._ring = FocusRing(self._look, self)
         is_ours = now is not None and self.isAncestorOf(now)
         self._ring.follow(now if is_ours else None)
         if now is not None and is_ours and not isinstance(now, QAbstractScrollArea):
@@ -481,7 +486,7 @@ class ExamWindow(QWidget):
 
     @property
     def focus_ring(self) -> FocusRing | None:
-        """The ring, for tests."""
+        """The ring round what has the focus."""
         return self._ring
 
     # --- the window itself ---

@@ -21,6 +21,7 @@ from kiosk.widgets.button import Button
 from kiosk.widgets.editor import Draft, EditorMenu, ScriptEditor
 from kiosk.widgets.option import Drawing
 from kiosk.widgets.prose import BlocksText, Prose
+from kiosk.widgets.ring import RING_PROPERTY
 from kiosk.widgets.strip import TaskTabs
 
 TASK_WIDTH = 430
@@ -176,7 +177,7 @@ class WritingView(View):
     def _tab_bar(self, screen: WritingScreen) -> Panel:
         look = self.look
         made = Panel(look, look.colours.surface, line_below=True)
-        inside = row(margins=(look.space(28), 0, look.space(28), 0), spacing=look.space(24))
+        inside = row(margins=(28, 0, 28, 0), spacing=look.space(24))
         inside.addWidget(self.tabs)
         if look.is_one_column:
             self.all_tasks.hide()
@@ -263,7 +264,7 @@ class WritingView(View):
         if not screen.topics:
             task.addWidget(self._task(screen))
         left = ReadColumn(look, "task_scroll", held_by(task), ground=look.colours.page, more_key="text_continues")
-        left.scroll.setProperty("ringTarget", "none")
+        left.scroll.setProperty(RING_PROPERTY, "inside")
         left.scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         left.scroll.setAccessibleName(look.words("task", task=screen.frame.task_number))
         self.task_column = left.scroll

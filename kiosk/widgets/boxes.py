@@ -135,6 +135,9 @@ class Scroll(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidgetResizable(True)
         self.setWidget(held)
+        # Qt fills a held widget with the palette's grey; the ground is ours.
+        held.setAutoFillBackground(False)
+        self.viewport().setAutoFillBackground(False)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setStyleSheet(scroll_style(look, name, ground))
         self.verticalScrollBar().setSingleStep(look.text(31))
@@ -160,7 +163,7 @@ def scroll_style(look: Look, name: str, ground: str) -> str:
     return f"""
     #{name} {{ background: {ground}; border: none; }}
     #{name} > QWidget {{ background: {ground}; }}
-    #{name} QScrollBar:vertical {{ background: {colours.sunken}; width: {width}px; margin: 8px 8px 8px 0;
+    #{name} QScrollBar:vertical {{ background: {colours.sunken}; width: {width + 16}px; margin: 8px;
         border-radius: {width // 2}px; {border} }}
     #{name} QScrollBar::handle:vertical {{ background: {colours.edge}; min-height: 48px; margin: {inner}px;
         border-radius: {max(2, width // 2 - inner - (3 if border else 0))}px; }}
@@ -191,7 +194,7 @@ class Middle(Panel):
     def settle(self) -> None:
         """Place the sheet again after its content changed."""
         margin = self.look.space(16)
-        bar = self.look.scroll_width + 8
+        bar = self.look.scroll_width + 16
         width = min(self._wished, self.width() - 2 * max(margin, bar))
         height = self._height(width)
         self._around.resize(

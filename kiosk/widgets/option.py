@@ -17,6 +17,7 @@ from kiosk.look.tokens import LETTER, OPTION, OPTION_CHOSEN, RADIUS_BUTTON, RADI
 from kiosk.widgets.boxes import column, row
 from kiosk.widgets.button import ACTIVATING, Pressable
 from kiosk.widgets.prose import Prose
+from kiosk.widgets.ring import RING_OUTSIDE
 
 MARKER = 26
 ARROWS_BACK = (Qt.Key.Key_Left, Qt.Key.Key_Up)
@@ -72,6 +73,8 @@ class Option(Pressable):
         self.words = Prose(look, words, OPTION)
         self.words.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._build()
+        # A layout item asks the inner layout for its height, so the least one is told to the widget itself.
+        self.setMinimumHeight(look.control(TARGET_OPTION, OPTION.line))
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -113,15 +116,6 @@ class Option(Pressable):
     def minimumSizeHint(self) -> QSize:
         layout = self.layout()
         return layout.minimumSize() if layout else QSize()
-
-    @override
-    def hasHeightForWidth(self) -> bool:
-        return True
-
-    @override
-    def heightForWidth(self, width: int) -> int:
-        layout = self.layout()
-        return max(self.look.control(TARGET_OPTION, OPTION.line), layout.totalHeightForWidth(width) if layout else 0)
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -234,9 +228,9 @@ class OptionGroup(QWidget):
         self.setAccessibleName(look.words("options_name"))
         self._columns = columns
         self._options: list[tuple[str, Option]] = []
-        # Room for the focus ring, which lives beside the option (look.md 2: 9 px around it).
+        self.setProperty(RING_OUTSIDE, True)
         grid = QGridLayout()
-        grid.setContentsMargins(10, 10, 10, 10)
+        grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(look.space(24 if columns > 1 else 12))
         self._grid = grid
         self.setLayout(grid)

@@ -91,7 +91,7 @@ class Overlay(QWidget):
     def settle(self) -> None:
         """Place the sheet in the middle; a tall one scrolls."""
         margin = self.look.space(VEIL_MARGIN)
-        bar = self.look.scroll_width + 8
+        bar = self.look.scroll_width + 16
         width = min(self._width, self.width() - 2 * max(margin, bar))
         self.body.activate()
         height = max(self.body.totalHeightForWidth(width), self.body.totalMinimumSize().height())

@@ -77,10 +77,11 @@ class _Set(QLabel):
         self._paragraphs: tuple[_Paragraph, ...] = ()
         self._cache: dict[int, _Setting] = {}
         self._longest = 0
+        self._is_centred = True
         self.setTextFormat(Qt.TextFormat.PlainText)
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        # QLabel takes height-for-width from its own word wrap whenever its text changes.
+        self.setWordWrap(True)
 
     def set_longest(self, pixels: int) -> None:
         """Lines never grow longer than this, whatever the width (0: no limit)."""
@@ -109,7 +110,7 @@ class _Set(QLabel):
 
     @override
     def hasHeightForWidth(self) -> bool:
-        return True
+        return self.wordWrap()
 
     @override
     def heightForWidth(self, width: int) -> int:
@@ -139,6 +140,8 @@ class _Set(QLabel):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
         setting = self._setting(self.width())
+        # Beside something taller a text stands in the middle.
+        painter.translate(0, max(0.0, (self.height() - setting.height) / 2) if self._is_centred else 0)
         for placed in setting.placed:
             if placed.word.widget is None:
                 painter.setFont(self.look.font(placed.word.kind))
@@ -169,6 +172,9 @@ class Prose(_Set):
         super().__init__(look, ink or look.colours.ink)
         self._kind = kind
         self._wraps = wraps
+        self.setWordWrap(wraps)
+        if not wraps:
+            self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._marked: str | None = None
         self.set_marked(marked)
 
@@ -211,6 +217,7 @@ class BlocksText(_Set):
     ) -> None:
         super().__init__(look, look.colours.ink)
         self._fields = fields or {}
+        self._is_centred = False
         for piece in self._fields.values():
             piece.setParent(self)
         self.setText("\n".join(_spoken(block) for block in blocks))

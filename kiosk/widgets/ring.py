@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 from typing_extensions import override
@@ -11,8 +11,10 @@ from kiosk.look.look import Look, colour
 from kiosk.look.tokens import CONTRAST_RING_GAP, CONTRAST_RING_WIDTH, HALO_WIDTH, RADIUS_BUTTON, RING_GAP, RING_WIDTH
 
 RING_PROPERTY = "ringTarget"
-"""A focused widget may name the ancestor the ring goes round (a field's frame); "none": no ring of ours."""
-FOLLOWED = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide)
+"""A focused widget may name the ancestor the ring goes round (a field's frame); "inside": the ring stands in its edge."""
+RING_OUTSIDE = "ringOutside"
+"""A container without room around its children lets the ring live in its parent."""
+FOLLOWED = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.Show)
 
 
 class FocusRing(QWidget):
@@ -23,6 +25,8 @@ class FocusRing(QWidget):
         self.look = look
         self._top = top
         self._target: QWidget | None = None
+        self._watched: list[QWidget] = []
+        self._is_inside = False
         self.setObjectName("focus_ring")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
@@ -35,23 +39,31 @@ class FocusRing(QWidget):
     def follow(self, focused: QWidget | None) -> None:
         """Go to the focused widget, or away."""
         target = self._target_of(focused)
-        if self._target is not None:
-            self._target.removeEventFilter(self)
+        for one in self._watched:
+            one.removeEventFilter(self)
+        self._watched = []
         self._target = target
         if target is None:
             self.setParent(self._top)
             self.hide()
             return
-        target.installEventFilter(self)
-        self.setParent(target.parentWidget())
+        self._is_inside = focused is not None and focused.property(RING_PROPERTY) == "inside"
+        self._watched = [target]
+        host = target.parentWidget()
+        while host.property(RING_OUTSIDE) and host.parentWidget() is not None:
+            self._watched.append(host)
+            host = host.parentWidget()
+        for one in self._watched:
+            one.installEventFilter(self)
+        self.setParent(host)
         self._settle()
 
     def _target_of(self, focused: QWidget | None) -> QWidget | None:
         if focused is None or not self._top.isAncestorOf(focused):
             return None
         wanted = focused.property(RING_PROPERTY)
-        if wanted == "none":
-            return None
+        if wanted == "inside":
+            return focused
         target = focused
         while wanted and target.objectName() != wanted:
             parent = target.parentWidget()
@@ -62,7 +74,9 @@ class FocusRing(QWidget):
 
     @override
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._target and event.type() in FOLLOWED:
+        if event.type() == QEvent.Type.Hide:
+            self.hide()
+        elif event.type() in FOLLOWED and watched in self._watched:
             self._settle()
         return False
 
@@ -76,8 +90,8 @@ class FocusRing(QWidget):
         if self._target is None:
             return
         out = sum(self._widths)
-        place: QRect = self._target.geometry()
-        self.setGeometry(place.adjusted(-out, -out, out, out))
+        place = QRect(self._target.mapTo(self.parentWidget(), QPoint(0, 0)), self._target.size())
+        self.setGeometry(place if self._is_inside else place.adjusted(-out, -out, out, out))
         self.setVisible(self._target.isVisibleTo(self._top))
         self.raise_()
 
@@ -91,6 +105,7 @@ class FocusRing(QWidget):
         colours = self.look.colours
         out = gap + ring + halo
         place = QRectF(self.rect()).adjusted(out, out, -out, -out)
+        radius = 0 if self._is_inside else radius
         distance = 0
         for width, tint in ((gap, colours.surface), (ring, colours.ring), (halo, colours.halo)):
             if width:

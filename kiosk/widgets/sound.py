@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
-from kiosk.look.look import Look, colour
+from kiosk.look.look import Look, colour, dashed
 from kiosk.look.signs import paint_sign
 from kiosk.look.tokens import PLAY, RADIUS_BUTTON, SMALL, SMALL_STRONG
 from kiosk.screens import ListeningStep, StepKind
@@ -92,8 +92,8 @@ class PlayBox(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = self.look.colours
         is_now, is_done = self._look_of == "now", self._look_of == "done"
-        style = Qt.PenStyle.SolidLine if is_now or is_done else Qt.PenStyle.DashLine
-        painter.setPen(QPen(colour(colours.accent if is_now else colours.edge), 3 if is_now else 2, style))
+        pen = QPen(colour(colours.accent if is_now else colours.edge), 3 if is_now else 2)
+        painter.setPen(pen if is_now or is_done else dashed(colours.edge, 2))
         painter.setBrush(colour(colours.tint if is_now else colours.surface))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5), RADIUS_BUTTON, RADIUS_BUTTON)
         painter.setPen(colour(colours.on_tint if is_now else colours.ink))

@@ -9,7 +9,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 from typing_extensions import override
 
-from kiosk.look.look import Look, colour
+from kiosk.look.look import Look, colour, dashed
 from kiosk.look.tokens import BODY_STRONG, RADIUS_SMALL, SMALL, STRIP_ROW, TARGET_STRIP
 from kiosk.screens import StripTask, TaskTab
 from kiosk.widgets.boxes import row
@@ -57,7 +57,7 @@ def paint_place(painter: QPainter, look: Look, place: QRectF, task: StripTask, *
         painter.setPen(QPen(colour(colours.edge), 3) if colours.is_contrast else Qt.PenStyle.NoPen)
         painter.setBrush(colour(colours.tint if is_tinted else colours.surface))
     else:
-        painter.setPen(QPen(colour(colours.edge), look.border(), Qt.PenStyle.DashLine))
+        painter.setPen(dashed(colours.edge, look.border()))
         painter.setBrush(colour(colours.surface))
     painter.drawRoundedRect(place.adjusted(0.75, 0.75, -0.75, -0.75), RADIUS_SMALL, RADIUS_SMALL)
     painter.setPen(colour(ink))
@@ -214,8 +214,8 @@ class Tab(Pressable):
             painter.setBrush(colour(colours.accent))
             ink = ink2 = colours.on_accent
         elif self.is_empty or colours.is_contrast:
-            style = Qt.PenStyle.DashLine if self.is_empty else Qt.PenStyle.SolidLine
-            painter.setPen(QPen(colour(colours.edge), self.look.border(), style))
+            width = self.look.border()
+            painter.setPen(dashed(colours.edge, width) if self.is_empty else QPen(colour(colours.edge), width))
             painter.setBrush(colour(colours.surface))
         else:
             painter.setPen(Qt.PenStyle.NoPen)
