@@ -452,3 +452,20 @@ class NoCommonItemsError(DataError):
 
     def __init__(self, responses: str, params: str) -> None:
         super().__init__(f"No column of {responses} is an item of {params}. Give the parameters of these items.")
+
+
+class NoCutsError(DataError):
+    """A panel whose levels cannot be set."""
+
+    def __init__(self, panel: str) -> None:
+        super().__init__(f"{panel} has no cut scores. Give --cuts and --prior.")
+
+
+class NoSpreadOfAbilityError(EstimationError):
+    """A group whose estimated standard deviation goes to zero."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__(
+            f"The responses of group '{group}' show no spread of ability at all: its standard deviation goes to 0. "
+            "Check the scoring keys of its items, or join it with another group."
+        )

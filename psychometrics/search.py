@@ -6,7 +6,7 @@ winner is run once by simulation, whose figures must lie within chance of the ex
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,12 +26,13 @@ CHANCE_LIMIT = 4.5  # standard errors between simulation and exact evaluation; c
 
 @dataclass(frozen=True, slots=True)
 class LevelDemands:
-    """How a panel is judged: level names, cut scores on theta, and the population of candidates."""
+    """How a panel is judged: levels, cut scores on theta, the population, and the highest level of final modules."""
 
     levels: tuple[str, ...]
     cuts: tuple[float, ...]
     prior_mean: float = 0.0
     prior_sd: float = 1.0
+    highest: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,14 @@ def judge(
     model = PanelModel(
         tree_of_rules(demands.first, {m: len(index) for m, index in members.items()}, rules), curves, members
     )
-    table = level_table(model, levels.levels, levels.cuts, prior_mean=levels.prior_mean, prior_sd=levels.prior_sd)
+    table = level_table(
+        model,
+        levels.levels,
+        levels.cuts,
+        prior_mean=levels.prior_mean,
+        prior_sd=levels.prior_sd,
+        highest=levels.highest,
+    )
     return JudgedPanel(panel, rules, model, table, largest_deviation)
 
 

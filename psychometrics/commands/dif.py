@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from psychometrics import dif, report
+from psychometrics import dif, report, tables
 from psychometrics.commands import shared
 from psychometrics.data import ColumnRoles, FloatArray, ResponseMatrix, read_responses
 from psychometrics.errors import IncompleteResponsesError
@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> None:
     rows = _rows(mantel, logistic, ratios)
     options = {"groups": arguments.groups, "focal": arguments.focal, "purify": arguments.purify, "lr": arguments.lr}
     made_of = shared.provenance({"responses": arguments.responses}, {**options, "params": arguments.params})
-    shared.write_table(arguments.out, HEADER, rows)
+    tables.write_table(arguments.out, HEADER, rows)
     shared.write_json(Path(arguments.out).with_suffix(".json"), {"provenance": made_of})
     _tell(matrix, arguments.focal, mantel, logistic, ratios)
     if arguments.report:
@@ -86,10 +86,10 @@ def _ratios(matrix: ResponseMatrix, arguments: argparse.Namespace) -> tuple[dif.
 
 def _rows(
     mantel: Sequence[dif.MantelHaenszel], logistic: Sequence[dif.LogisticDif], ratios: Sequence[dif.LikelihoodRatioDif]
-) -> list[list[shared.Cell]]:
-    rows: list[list[shared.Cell]] = []
+) -> list[list[tables.Cell]]:
+    rows: list[list[tables.Cell]] = []
     for k, (m, g) in enumerate(zip(mantel, logistic, strict=True)):
-        row: list[shared.Cell] = [
+        row: list[tables.Cell] = [
             m.item_id, m.chi_square, m.p, m.odds_ratio, m.delta, m.se_delta, m.standardised, m.breslow_day,
             m.breslow_day_df, m.effect, g.both, g.p_both, g.uniform, g.non_uniform, g.delta_r2, g.effect,
         ]  # fmt: skip
@@ -130,7 +130,7 @@ def _tell(
     shared.show(header, rows)
 
 
-def _short(cell: shared.Cell) -> str:
+def _short(cell: tables.Cell) -> str:
     if cell is None or (isinstance(cell, float) and np.isnan(cell)):
         return ""
     return f"{cell:.4f}" if isinstance(cell, float) else str(cell)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.ability import Normal
-from psychometrics import fit, report
+from psychometrics import fit, report, tables
 from psychometrics.commands import shared
 from psychometrics.data import ColumnRoles, Design, FloatArray, ResponseMatrix, read_design
 from psychometrics.errors import PsychometricsError
@@ -56,11 +56,11 @@ def _run(arguments: argparse.Namespace) -> None:
     prior = shared.population_of(arguments.params)
     scores = score(matrix, items, "eap", priors=prior)
     work = _Judged(matrix, items, design, prior, scores)
-    passages = shared.read_columns(arguments.passages, "item", "passage") if arguments.passages else {}
+    passages = tables.read_columns(arguments.passages, "item", "passage") if arguments.passages else {}
     rows = work.rows()
     files = {"responses": arguments.responses, "params": arguments.params}
     made_of = shared.provenance(files, {"design": arguments.design, "ability": "EAP"})
-    shared.write_table(arguments.out, HEADER, rows)
+    tables.write_table(arguments.out, HEADER, rows)
     shared.write_json(Path(arguments.out).with_suffix(".json"), {"provenance": made_of, **work.summary()})
     if arguments.persons:
         _write_persons(arguments.persons, work)
@@ -123,9 +123,9 @@ class _Judged:
             return {}
         return found
 
-    def rows(self) -> list[list[shared.Cell]]:
+    def rows(self) -> list[list[tables.Cell]]:
         """The table of items."""
-        rows: list[list[shared.Cell]] = []
+        rows: list[list[tables.Cell]] = []
         away = self.q3 - np.diag(np.full(len(self.items), np.nan))
         for k, (own, chi, square) in enumerate(zip(self.classical, self.s_x2, self.squares, strict=True)):
             others = np.abs(np.where(np.arange(len(self.items)) == k, np.nan, away[k]))
@@ -169,13 +169,13 @@ def _write_persons(path: str, work: _Judged) -> None:
     ids = work.matrix.person_ids
     names = [str(k) for k in range(1, work.matrix.n_persons + 1)] if ids is None else [str(name) for name in ids]
     rows = zip(names, work.theta.tolist(), work.scores.se.tolist(), work.lz.tolist(), strict=True)
-    shared.write_table(path, ("person", "theta", "se", "lz_star"), [list(row) for row in rows])
+    tables.write_table(path, ("person", "theta", "se", "lz_star"), [list(row) for row in rows])
 
 
 def _write_distractors(arguments: argparse.Namespace, work: _Judged) -> None:
-    keys = shared.read_columns(arguments.key, "item", "key")
-    chosen = shared.read_rows(arguments.choices, ())
-    rows: list[list[shared.Cell]] = []
+    keys = tables.read_columns(arguments.key, "item", "key")
+    chosen = tables.read_rows(arguments.choices, ())
+    rows: list[list[tables.Cell]] = []
     for item in work.matrix.item_ids:
         if item not in keys or not chosen or item not in chosen[0]:
             continue
@@ -183,10 +183,10 @@ def _write_distractors(arguments: argparse.Namespace, work: _Judged) -> None:
             kind = "key" if option.is_key else ""
             rows.append([item, option.option, kind, option.n, option.share, option.mean_criterion, option.correlation])
     header = ("item", "option", "is_key", "n", "share", "mean_theta", "correlation")
-    shared.write_table(arguments.distractors, header, rows)
+    tables.write_table(arguments.distractors, header, rows)
 
 
-def _tell(work: _Judged, rows: Sequence[Sequence[shared.Cell]], dependence: Sequence[fit.PassageDependence]) -> None:
+def _tell(work: _Judged, rows: Sequence[Sequence[tables.Cell]], dependence: Sequence[fit.PassageDependence]) -> None:
     summary = work.summary()
     print(f"{summary['n_persons']} persons, {summary['n_items']} items, reliability {summary['reliability']:.3f}")
     for name, found in work.m2.items():
@@ -201,7 +201,7 @@ def _tell(work: _Judged, rows: Sequence[Sequence[shared.Cell]], dependence: Sequ
             print(f"Passage {found.passage}: {pair} depend on each other, Q3 {found.largest_excess:.2f} above the mean")
 
 
-def _short(cell: shared.Cell) -> str:
+def _short(cell: tables.Cell) -> str:
     if cell is None or (isinstance(cell, float) and np.isnan(cell)):
         return ""
     return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
@@ -210,7 +210,7 @@ def _short(cell: shared.Cell) -> str:
 def _write_report(
     path: Path,
     work: _Judged,
-    rows: Sequence[Sequence[shared.Cell]],
+    rows: Sequence[Sequence[tables.Cell]],
     dependence: Sequence[fit.PassageDependence],
     made_of: Mapping[str, str],
 ) -> None:

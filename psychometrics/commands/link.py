@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from psychometrics import report
+from psychometrics import report, tables
 from psychometrics.carry import carry
 from psychometrics.commands import shared
 from psychometrics.curves import curves_of
@@ -92,7 +92,7 @@ def _run(arguments: argparse.Namespace) -> None:
         _write_equating(arguments.equate, on_base, base)
     if arguments.drift:
         table = [[r.item_id, r.displacement, r.standard_error, r.robust_z, r.rmsd, r.effect] for r in rows]
-        shared.write_table(arguments.drift, HEADER, table)
+        tables.write_table(arguments.drift, HEADER, table)
     for name in sorted(moved):
         print(f"Common item {name} moved; look at it, or link with --purify.")
     if arguments.report:
@@ -101,7 +101,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _renamed(new: tuple[ItemParameters, ...], path: Path) -> tuple[ItemParameters, ...]:
     """Common items under their base ids; other ids of the new file that the base has too are kept apart by a mark."""
-    names = shared.read_columns(path, "new", "base")
+    names = tables.read_columns(path, "new", "base")
     return tuple(replace(item, item_id=names.get(item.item_id, f"{item.item_id} (new)")) for item in new)
 
 
@@ -160,7 +160,7 @@ def _write_equating(path: str, new: tuple[ItemParameters, ...], base: tuple[Item
     true = true_score_equating(new, base)
     observed = observed_score_equating(new, base, normal_theta_weights())
     rows = [[k, float(t), float(o)] for k, (t, o) in enumerate(zip(true, observed, strict=True))]
-    shared.write_table(path, ("score", "true_score", "observed_score"), rows)
+    tables.write_table(path, ("score", "true_score", "observed_score"), rows)
 
 
 def _write_report(

@@ -1,26 +1,21 @@
 """What the commands have in common: files in and out, provenance, progress, and how faults are told."""
 
-import csv
 import hashlib
 import json
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 from engine.ability import Normal
 from engine.errors import EngineError
 from psychometrics.data import ColumnRoles, ResponseMatrix, read_responses
-from psychometrics.errors import NoCommonItemsError, PsychometricsError, UnknownColumnError, UnreadableFileError
+from psychometrics.errors import NoCommonItemsError, PsychometricsError, UnreadableFileError
 from psychometrics.items import ItemParameters, read_parameters, read_sidecar, require_unique, sidecar_path
-from psychometrics.parquet import write_parquet
 
-Cell = str | int | float | None
 PACKAGES = ("proverom", "numpy", "scipy")
 BAR_WIDTH = 30
 BAR_EVERY_S = 0.2
@@ -98,23 +93,6 @@ def file_hash(path: Path) -> str:
         raise UnreadableFileError(str(path), str(error)) from error
 
 
-def write_table(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """A table as CSV, or as Parquet when the name ends so. NaN and None become empty."""
-    file = Path(path)
-    cleaned = [[None if isinstance(c, float) and np.isnan(c) else c for c in row] for row in rows]
-    if file.suffix.lower() == ".parquet":
-        write_parquet(file, {name: [row[k] for row in cleaned] for k, name in enumerate(header)})
-        return
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows([["" if c is None else _text(c) for c in row] for row in cleaned])
-
-
-def _text(cell: str | float) -> str:
-    return cell if isinstance(cell, str) else (str(cell) if isinstance(cell, int) else f"{cell:.10g}")
-
-
 def write_json(path: str | Path, content: Mapping[str, object]) -> None:
     """Plain data as JSON."""
     Path(path).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -151,34 +129,3 @@ class Progress:
 def numbers(text: str) -> tuple[float, ...]:
     """Numbers written with commas between, as an argument."""
     return tuple(float(part) for part in text.split(","))
-
-
-def read_columns(path: str | Path, key: str, value: str) -> dict[str, str]:
-    """Two columns of a CSV file, as key → value; rows without a value are left out.
-
-    Raises:
-        UnreadableFileError: the file cannot be read.
-        UnknownColumnError: a column is missing.
-    """
-    rows = read_rows(path, (key, value))
-    return {row[key]: row[value] for row in rows if row[value]}
-
-
-def read_rows(path: str | Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a CSV file with a header.
-
-    Raises:
-        UnreadableFileError: the file cannot be read.
-        UnknownColumnError: a needed column is missing.
-    """
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            header = list(reader.fieldnames or ())
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFileError(str(path), str(error)) from error
-    for name in needed:
-        if name not in header:
-            raise UnknownColumnError(str(path), name, header)
-    return [{name: cell or "" for name, cell in row.items()} for row in rows]
