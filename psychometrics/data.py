@@ -193,6 +193,8 @@ class Design:
             for module in (rule.module, rule.next_module):
                 if module not in self.modules:
                     raise UnknownModuleError(self.source, module)
+            if rule.low > rule.high:
+                raise IntervalError(self.source, rule.module, rule.low, ())
         self._check_intervals()
 
     def _check_intervals(self) -> None:

@@ -24,6 +24,7 @@ from psychometrics.errors import (
     ModelFitsNotError,
     NoAnchorsError,
     NoMaximumError,
+    NoSpreadOfAbilityError,
     SingularInformationError,
     named,
 )
@@ -56,6 +57,8 @@ MOST_REFINEMENTS = 4
 DRIFT_Z = 3.5
 DRIFT_LOGITS = 0.3
 STEEP_SLOPE = 8.0
+SMALLEST_SD = 0.02
+COLLAPSED_SD = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +329,7 @@ class _Run:
         for _ in range(MOST_REFINEMENTS):
             full = self.layout.full(x)
             means, sds = self._distribution(full)
-            nodes = equally_spaced(means, np.maximum(sds, 0.05) if self._moves else wanted_sds, density=density)
+            nodes = equally_spaced(means, np.maximum(sds, COLLAPSED_SD) if self._moves else wanted_sds, density=density)
             expectation = Expectation(self.layout, self.blocks, nodes)
             ascent = self._climb(expectation, x)
             sweeps, newton_steps = sweeps + ascent.sweeps, newton_steps + ascent.newton_steps
@@ -412,6 +415,9 @@ class _Run:
     def _check_top(self, ascent: Ascent) -> None:
         if ascent.is_at_top:
             return
+        sds = np.exp(self.layout.full(ascent.top.x)[self.layout.first_log_sd : self.layout.first_coefficient])
+        if sds.min() < COLLAPSED_SD:
+            raise NoSpreadOfAbilityError(self.group_names[int(np.argmin(sds))])
         gradient = np.abs(ascent.top.gradient)
         steep = [
             self.item_ids[k]
@@ -586,12 +592,15 @@ class _Posterior:
     def look(self, x: FloatArray) -> Point:
         """Height, gradient and EM step."""
         full = self.layout.full(x)
+        nowhere = Point(x, float("nan"), np.zeros_like(x), np.zeros_like(x))
+        if full[self.layout.first_log_sd : self.layout.first_coefficient].min() < log(SMALLEST_SD):
+            return nowhere
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             found = self.expectation.sweep(full)
         height, gradient, bend = self.log_prior(full)
         height += found.log_likelihood
         if not np.isfinite(height):
-            return Point(x, float("nan"), np.zeros_like(x), np.zeros_like(x))
+            return nowhere
         folded = self.layout.fold_vector(found.gradient + gradient)
         return Point(x, height, folded, self._em_step(full, found, bend, folded))
 
