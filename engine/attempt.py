@@ -75,10 +75,8 @@ class Attempt(AttemptState):
         """The next fact that time brings, at its true time."""
         if self.phase is not Phase.RUNNING:
             return None
-        if self.rules.is_script_driven:
-            return self._next_of_script()
         if self.deadline_ms is None:
-            return None
+            return self._next_of_script()
         for left_ms in self.rules.warnings_ms:
             if left_ms not in self.warned:
                 return Warned(self.deadline_ms - left_ms, left_ms)

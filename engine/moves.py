@@ -148,6 +148,8 @@ def _answer(state: AttemptState, event: Answered) -> Outcome:
     refusal = _is_elsewhere(state, item) or _script_forbids(state, event)
     if refusal is not None:
         return refusal
+    if not all(map(is_unicode, event.response)):
+        return Refusal("not_unicode", f"the response to item '{item}' holds half a surrogate pair")
     return state.changed(at_ms=event.at_ms, responses={**state.responses, item: event.response})
 
 
@@ -403,9 +405,7 @@ def _give_time(state: AttemptState, event: ExtraTimeGiven) -> Outcome:
 
 def _deadline_moved(state: AttemptState, by_ms: int, at_ms: int) -> AttemptState:
     """The end moved, and warnings forgotten that are ahead again."""
-    if state.deadline_ms is None:
-        return state
-    deadline_ms = state.deadline_ms + by_ms
+    deadline_ms = cast("int", state.deadline_ms) + by_ms
     warned = tuple(left_ms for left_ms in state.warned if deadline_ms - at_ms <= left_ms)
     return state.changed(deadline_ms=deadline_ms, warned=warned)
 

@@ -28,10 +28,6 @@ class Reader:
         """The error for a field of this object, to be raised by the caller."""
         return self.error(where=self.where, field=self._at(field) or "(whole)", fault=fault, remedy=remedy)
 
-    def has(self, field: str) -> bool:
-        """Whether an optional field is there."""
-        return field in self._fields
-
     def text(self, field: str) -> str:
         """A string that is not empty."""
         value = self._take(field, str, "a text")

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from engine.ability import Normal, level_probabilities, route_score_posterior
-from engine.errors import ResultError
+from engine.errors import PanelError, ResultError
 from engine.ids import ItemId, Level, ModuleId, TaskId
 from engine.irt import RouteModule
 from engine.panel import Panel, Route, RoutingBasis
@@ -125,12 +125,29 @@ def _result_of_items(attempt: AttemptState, panel: Panel) -> Result:
         number_correct=number_correct,
         total_correct=total,
         scores=_scores(attempt, panel, modules),
-        level=panel.level_table[modules][total],
+        level=level_of(panel, modules, total),
         ability=route_ability(panel, completed.route, modules, total),
         statuses=attempt.statuses(),
         notes={},
         scoring_version=SCORING_VERSION,
     )
+
+
+def level_of(panel: Panel, route: Route, total_correct: int) -> Level:
+    """The official level of a complete route and the number correct on it.
+
+    Raises:
+        PanelError: the table has no such row or number; `engine.check.check_panel` refuses such a panel beforehand.
+    """
+    row = panel.level_table.get(route, ())
+    if not 0 <= total_correct < len(row):
+        raise PanelError(
+            where=panel.id,
+            field=f"level_table.{' → '.join(route)}",
+            fault=f"it has no level for {total_correct} correct",
+            remedy="Check the panel before it is given",
+        )
+    return row[total_correct]
 
 
 def _scores(attempt: AttemptState, panel: Panel, modules: Route) -> Mapping[ItemId, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self, TypeVar, cast
 
+from engine.errors import PanelError
 from engine.events import AttemptBegun, Response
 from engine.ids import AttemptId, DeviceId, ItemId, ModuleId, SlotId, TaskId, WrittenStandard
 from engine.listening import Clip, StepState
@@ -269,7 +270,11 @@ class AttemptState:
         )
 
     def branch(self) -> RouteStep | None:
-        """Where the present module leads with what is answered in it now; None if it is the last."""
+        """Where the present module leads with what is answered in it now; None if it is the last.
+
+        Raises:
+            PanelError: the number correct leads nowhere; `engine.check.check_panel` refuses such a panel beforehand.
+        """
         panel = self.panel
         if panel is None or self.module is None or self.module not in panel.routing:
             return None
@@ -279,7 +284,12 @@ class AttemptState:
         for rule in panel.routing[self.module]:
             if rule.low <= correct <= rule.high:
                 return RouteStep(self.module, correct, rule.low, rule.high, rule.target)
-        return None
+        raise PanelError(
+            where=panel.id,
+            field=f"routing.{self.module}",
+            fault=f"{correct} correct leads nowhere",
+            remedy="Check the panel before it is given",
+        )
 
     def present_item(self) -> ItemRules | None:
         """The rules of the item that the listening script is at."""
@@ -289,9 +299,8 @@ class AttemptState:
     def present_clip(self) -> Clip | None:
         """The clip that the listening script is at, in the candidate's written standard."""
         item = self.present_item()
-        if item is None or item.listening is None or self.written_standard is None:
-            return None
-        return item.listening.clips[self.written_standard]
+        script = None if item is None else item.listening
+        return None if script is None or self.written_standard is None else script.clips[self.written_standard]
 
     def statuses(self) -> Mapping[str, ItemStatus]:
         """What became of every item of the panel, or every task of the set."""

@@ -95,10 +95,20 @@ def _value(value: object, kind: type, field: str) -> object:
     if kind is tuple:
         if type(value) is not list or any(type(each) is not str for each in cast("list[object]", value)):
             raise _refused(field, "it is not a list of texts", "Write a list of texts")
-        return tuple(cast("list[str]", value))
+        texts = tuple(cast("list[str]", value))
+        for text in texts:
+            _check_text(text, field)
+        return texts
     if type(value) is not kind:
         raise _refused(field, f"it is {type(value).__name__} and not {kind.__name__}", f"Write a {kind.__name__}")
+    if type(value) is str:
+        _check_text(value, field)
     return value
+
+
+def _check_text(text: str, field: str) -> None:
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise _refused(field, "it holds half a surrogate pair", "Write whole code points")
 
 
 def _missing(event_type: type[Event], field: str) -> object:

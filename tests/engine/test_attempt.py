@@ -168,6 +168,15 @@ def test_an_attempt_begins_only_as_what_it_was_given_for(change, code):
     assert refusal.what
 
 
+@pytest.mark.parametrize("volume", [0, 11])
+def test_a_sound_check_at_no_volume_of_the_scale_is_refused(volume):
+    assert sitting("listening").log_in().refusal_code(SoundChecked, True, volume) == "unknown_volume"
+
+
+def test_a_written_standard_is_bokmal_or_nynorsk():
+    assert sitting().log_in().refusal_code(WrittenStandardChosen, "sv") == "unknown_written_standard"
+
+
 # --- order and independence of parts ----------------------------------------------------------------------------------
 
 
@@ -538,6 +547,12 @@ def test_an_illegal_event_gives_the_very_same_object():
     assert writing.refusal_code(Answered, "W-1", ("A",)) == "no_items"
     assert writing.refusal_code(ItemShown, "nowhere") == "unknown_task"
     assert writing.attempt.task_set == task_set()
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "ja\udc00"])
+def test_half_a_surrogate_pair_is_no_answer(half):
+    run = running()
+    assert run.refusal_code(Answered, run.attempt.items[0], ("A", half)) == "not_unicode"
 
 
 def test_the_hunters_exam_is_the_same_engine_with_another_programme():

@@ -149,7 +149,7 @@ def test_a_crash_neither_shortens_nor_lengthens_the_part():
 def test_positions_never_go_back_nor_past_the_clip():
     run = at_first_play()
     item = run.attempt.items[0]
-    assert run.refusal_code(PlayPosition, item, 1, 0) == "not_playing"
+    assert run.refusal_code(PlayPosition, item, 1, 0) == run.refusal_code(PlayEnded, item, 1, FRAMES) == "not_playing"
     run.do(PlayBegun, item, 1, 0).do(PlayPosition, item, 1, 0).do(PlayPosition, item, 1, 500)
     assert run.refusal_code(PlayPosition, item, 1, 499) == "wrong_frame"
     assert run.refusal_code(PlayEnded, item, 1, FRAMES - 1) == "wrong_frame"
@@ -198,6 +198,20 @@ def test_steps_come_in_order_and_not_before_their_time():
     run.now_ms += 10_000_000
     assert run.refusal_code(StepEntered, item, 2) == "step_not_over"
     assert run.attempt.next_due_ms() is None
+
+
+def test_the_script_hands_in_when_the_last_time_to_answer_is_out_and_not_before():
+    run = running("listening")
+    while not (run.attempt.is_last_module and run.attempt.task_number == 8 and run.step.kind is StepKind.ANSWER):
+        if run.step.kind is StepKind.PLAY:
+            run.play()
+        else:
+            run.tick(run.due_ms - run.now_ms)
+    run.now_ms = run.due_ms - 1
+    assert run.refusal_code(Submitted, "script") == "script_not_over"
+    run.now_ms += 1
+    assert run.refusal_code(Submitted, "script") == ""
+    assert run.refusal_code(StepEntered, run.step.item, 0) == "not_next_step"
 
 
 def test_the_script_goes_on_while_the_screen_is_locked():

@@ -234,6 +234,24 @@ def test_routing_over_the_route_covers_the_routes_scores():
     assert refused(plain).fault == "the rules do not run from 0 to 12"
 
 
+def test_a_panel_may_route_by_the_whole_route_and_have_several_intervals_to_one_target():
+    plain = with_value(READING, "routing_basis", "route")
+    plain["routing"]["RM1"] = [
+        {"low": 0, "high": 1, "target": "FM-A1A2"},
+        {"low": 2, "high": 3, "target": "FM-A1A2"},
+        {"low": 4, "high": 8, "target": "RM2"},
+    ]
+    plain["routing"]["RM2"] = [
+        {"low": 0, "high": 5, "target": "FM-A1A2"},
+        {"low": 6, "high": 12, "target": "RM3"},
+    ]
+    plain["routing"]["RM3"] = [
+        {"low": 0, "high": 9, "target": "FM-A2B1"},
+        {"low": 10, "high": 16, "target": "FM-B1B2"},
+    ]
+    check_panel(parse_panel(plain, "p"), programme())
+
+
 @pytest.mark.rule("NP-4-9")
 @pytest.mark.parametrize("module", ["RM1", "RM2", "RM3"])
 @pytest.mark.parametrize("part", ["reading", "listening"])

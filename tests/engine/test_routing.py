@@ -9,6 +9,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from engine.attempt import Attempt, Given, Phase, RouteStep
+from engine.errors import PanelError
 from engine.events import Answered, ModuleLeft, Submitted
 from engine.ids import ItemId, ModuleId
 from engine.panel import ModuleKind, Panel, parse_panel
@@ -174,6 +175,19 @@ def test_a_panel_may_route_by_the_whole_route_so_far():
         run = start(parse_panel(plain, "test")).answer_module(first).leave_module().answer_module(second).leave_module()
         assert run.attempt.module == target
         assert run.attempt.route[-1].number_correct == first + second
+
+
+def test_a_panel_that_was_never_checked_fails_with_its_place_and_not_somewhere_else():
+    plain = panel_plain()
+    plain["routing"]["RM1"][1]["low"] = 6
+    run = start(parse_panel(plain, "test")).answer_module(5)
+    with pytest.raises(PanelError, match=r"field 'routing.RM1': 5 correct leads nowhere"):
+        run.attempt.apply(ModuleLeft(run.now_ms, "RM1"))
+    plain = panel_plain()
+    plain["level_table"] = plain["level_table"][:-1]
+    run = start(parse_panel(plain, "test")).leave_module().do(Submitted, "candidate")
+    with pytest.raises(PanelError, match="RM1 → FM-A1A2': it has no level for 0 correct"):
+        result(run.attempt)
 
 
 def test_the_state_at_the_end_is_reached_by_the_candidate_alone():

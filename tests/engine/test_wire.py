@@ -99,6 +99,8 @@ def test_plain_data_names_its_type_and_fields():
         ({**ANSWERED, "item": None}, "item"),
         ({**ANSWERED, "response": "A"}, "response"),
         ({**ANSWERED, "response": [1]}, "response"),
+        ({**ANSWERED, "item": "\ud800"}, "item"),
+        ({**ANSWERED, "response": ["A", "\udfff"]}, "response"),
         ({**ANSWERED, "score": 1}, "score"),
         ({"type": "Answered", "at_ms": 5, "item": "R-1"}, "response"),
         ({"type": "Event", "at_ms": 5}, "type"),
