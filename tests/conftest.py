@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from proverom.rules import catalogue, read_rules
 
 NO_SKIPS = os.environ.get("PROVEROM_NO_SKIPS") == "1"
+LONGEST_ID = 60
 SYSTEM_PARTS = ("PySide6", "PortAudio", "libEGL", "libGL", "libxkbcommon", "libfontconfig", "libdbus", "libsndfile")
 
 
@@ -73,6 +74,11 @@ def pytest_plugin_registered(plugin_name: str, manager: pytest.PytestPluginManag
 def pytest_unconfigure() -> None:
     """Take the private home away again."""
     shutil.rmtree(HOME, ignore_errors=True)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long parameters are numbered, not spelt out: a key made for the test would give each process other names."""
+    return argname if isinstance(val, str | bytes) and len(val) > LONGEST_ID else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
