@@ -343,6 +343,8 @@ class Shot:
     name: str
     screen: Screen
     size: tuple[int, int] = SIZE
+    press: str = ""
+    """Object name of what is pressed once the screen stands."""
 
 
 def _looks(screen: Screen, **settings: object) -> Screen:
@@ -412,6 +414,10 @@ def shots() -> tuple[Shot, ...]:
         Shot("16-refused", RefusedScreen(foot=seat, kind="not_on_list")),
         Shot("16-wait", WaitScreen(foot=seat, reason="not_open")),
         Shot("16-end", EndScreen(foot=seat, kind="may_leave")),
+        Shot("18-text-and-colours", READING, press="text_and_colours"),
+        Shot("18-text-and-colours-dark-175", _looks(READING, theme="dark", text_size=175), press="text_and_colours"),
+        Shot("18-task-list-200", _looks(READING, text_size=200), press="task_list_button"),
+        Shot("18-open-list", last, press="gap_g1"),
         Shot("17-english", _looks(READING, language="en")),
         Shot("17-nynorsk", _looks(LISTENING, language="nn")),
     )  # fmt: skip
@@ -419,12 +425,20 @@ def shots() -> tuple[Shot, ...]:
 
 def draw(window: ExamWindow, app: QApplication, shot: Shot, folder: Path) -> Path:
     """Show one screen and write what the window then looks like."""
+    from PySide6.QtWidgets import QAbstractButton
+
     window.resize(*shot.size)
     window.show_screen(shot.screen)
     for _turn in range(4):
         app.processEvents()
+    pressed = window.findChild(QAbstractButton, shot.press) if shot.press else None
+    if pressed is not None:
+        pressed.click()
+        app.processEvents()
     path = folder / f"{shot.name}.png"
     window.grab().save(str(path))
+    if window.settings_sheet is not None:
+        window.settings_sheet.close_overlay()
     return path
 
 
@@ -445,6 +459,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given.folder.mkdir(parents=True, exist_ok=True)
     window = ExamWindow()
     window.show()
+    window.activateWindow()
+    app.processEvents()
     names: list[str] = given.names
     for shot in shots():
         if not names or any(shot.name.startswith(name) for name in names):

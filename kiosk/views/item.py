@@ -73,6 +73,7 @@ class ItemPanel(QWidget):
         self.notice = Prose(look, "", SMALL_MEDIUM, ink=look.colours.warn)
         self.notice.setObjectName("item_notice")
         self.notice.hide()
+        inside.addSpacing(GROUP_MARGIN)
         inside.addLayout(_indented(self.notice))
         self.setLayout(inside)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)

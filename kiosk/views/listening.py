@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 from typing_extensions import override
 
 from kiosk.intents import Answer, PasteRefused, SetVolume
@@ -24,6 +24,7 @@ CHROME = 520
 LEAST_PICTURE = 130
 MOST_PICTURE = 330
 TEXT_WIDTH = 860
+WRAPS_FROM = 125
 
 
 def now_words(words: Texts, screen: ListeningScreen) -> tuple[str, str]:
@@ -50,6 +51,20 @@ class NowPanel(Panel):
         self.once = Prose(look, look.words("play_once"), SMALL, wraps=False)
         self.once.setObjectName("play_once")
         self.steps = StepLine(look)
+        inside = column(margins=(56, look.space(24), 56, look.space(22)))
+        if look.is_one_column:
+            # The now line and the steps stay in sight; the rest (`below`) scrolls with the question.
+            inside.setContentsMargins(56, look.space(12), 56, look.space(8))
+            inside.addWidget(self.heading)
+        else:
+            inside.addLayout(self._beside_each_other())
+            inside.addSpacing(look.space(28))
+        inside.addWidget(self.steps)
+        self.setLayout(inside)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+
+    def _beside_each_other(self) -> QHBoxLayout:
+        look = self.look
         texts = column(spacing=look.space(4))
         texts.addStretch(1)
         texts.addWidget(self.heading)
@@ -58,29 +73,37 @@ class NowPanel(Panel):
         head = row(spacing=look.space(28))
         head.addWidget(self.level, 0, Qt.AlignmentFlag.AlignTop)
         head.addLayout(texts, 1)
-        boxes = row(spacing=look.space(12))
-        boxes.addStretch(1)
+        plays = column(spacing=look.space(4))
+        plays.addLayout(self._boxes())
+        if self._plays == 1:
+            plays.addWidget(self.once)
+        head.addLayout(plays)
+        return head
+
+    def _boxes(self) -> QHBoxLayout:
+        boxes = row(spacing=self.look.space(12))
+        if not self.look.is_one_column:
+            boxes.addStretch(1)
         for box in self.boxes:
             boxes.addWidget(box)
-        plays_column = column(spacing=look.space(4))
-        plays_column.addLayout(boxes)
-        if plays == 1:
-            plays_column.addWidget(self.once)
-        side = 56
-        inside = column(margins=(side, look.space(24), side, look.space(22)))
-        if look.is_one_column:
-            inside.addLayout(head)
-            inside.addSpacing(look.space(12))
-            inside.addLayout(plays_column)
-        else:
-            head.addLayout(plays_column)
-            inside.addLayout(head)
-        inside.addSpacing(look.space(28))
-        inside.addWidget(self.steps)
-        self.setLayout(inside)
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        if self.look.is_one_column:
+            boxes.addStretch(1)
+        return boxes
+
+    def below(self) -> Panel:
+        """One column: level sign, plays and the sentence, over the question."""
+        look = self.look
+        made = Panel(look, look.colours.surface, line_below=True)
+        inside = column(margins=(56, look.space(16), 56, look.space(16)), spacing=look.space(12))
+        line = row(spacing=look.space(20))
+        line.addWidget(self.level)
+        line.addLayout(self._boxes())
+        inside.addWidget(self.then)
+        inside.addLayout(line)
+        if self._plays == 1:
+            inside.addWidget(self.once)
+        made.setLayout(inside)
+        return made
 
     def show_screen(self, screen: ListeningScreen) -> None:
         """Take this state."""
@@ -119,22 +142,21 @@ class ListeningView(View):
         self.now = NowPanel(look, screen.plays)
         self.now_column = Centred(look, self.now, CONTENT_WIDTH)
         self.now_column.set_ground(look.colours.surface)
-        height = min(look.text(MOST_PICTURE), max(look.text(LEAST_PICTURE), look.height - look.space(CHROME)))
+        height = min(look.text(MOST_PICTURE), max(look.space(LEAST_PICTURE), look.height - look.space(CHROME)))
         self.item = ItemPanel(look, screen.item, screen.media, eyebrow="", picture_height=height)
         self.item.answered.connect(lambda response: self.emit(Answer(screen.item.id, response)))
         self.item.paste_refused.connect(lambda: self.emit(PasteRefused()))
         self.foot = PartFoot(look, height=72)
-        going = Prose(look, look.words("listening_foot"), SMALL, ink=look.colours.ink2, wraps=look.is_one_column)
+        going = Prose(
+            look, look.words("listening_foot"), SMALL, ink=look.colours.ink2, wraps=look.settings.text_size > WRAPS_FROM
+        )
         going.setObjectName("going_on")
         if not look.is_one_column:
             self.foot.add(going)
         whole = column()
         whole.addWidget(self.bar)
-        if look.is_one_column:
-            whole.addWidget(self._content(screen, above=self.now), 1)
-        else:
-            whole.addWidget(self.now_column)
-            whole.addWidget(self._content(screen, above=None), 1)
+        whole.addWidget(self.now_column)
+        whole.addWidget(self._content(screen, above=self.now.below() if look.is_one_column else None), 1)
         whole.addWidget(self.foot)
         self.setLayout(whole)
         ends: list[QWidget] = [self.letters] if self.letters else []
@@ -151,10 +173,11 @@ class ListeningView(View):
             inside.addLayout(texts)
         has_pictures = any(option.picture is not None for option in screen.item.options)
         line = row()
-        line.addWidget(self.item)
-        inside.addLayout(line)
+        line.addWidget(self.item, 1 if has_pictures else 100)
         if not has_pictures:
             self.item.setMaximumWidth(look.text(TEXT_WIDTH))
+            line.addStretch(1)
+        inside.addLayout(line)
         inside.addStretch(1)
         held: QWidget = Centred(look, held_by(inside), CONTENT_WIDTH)
         if above is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -34,6 +36,13 @@ from kiosk.widgets.field import FieldError, TextField
 from kiosk.widgets.prose import Prose
 
 SEAT_WIDTH = 400
+DRAWN_WIDTH, DRAWN_HEIGHT = 1366, 768
+
+
+def fitting(look: Look) -> Look:
+    """The lock screen speaks to the whole room: it is as large as the display allows, whatever the candidate's text size."""
+    most = max(1.0, min(look.width / DRAWN_WIDTH, look.height / DRAWN_HEIGHT))
+    return replace(look, settings=replace(look.settings, text_size=round(100 * most)))
 
 
 class _Hand(QWidget):
@@ -76,7 +85,7 @@ class LockedView(View):
     """Raise your hand. Nothing here can be typed in, unless the room page is away and staff may unlock here."""
 
     def __init__(self, look: Look, screen: LockedScreen) -> None:
-        # The lock screen speaks to the whole room: it does not grow with one candidate's text size beyond what fits.
+        look = fitting(look)
         super().__init__(look)
         self._key = self._key_of(screen)
         self.user: TextField | None = None
@@ -89,6 +98,8 @@ class LockedView(View):
         whole.addLayout(upper, 1)
         whole.addWidget(self._staff(screen))
         self.setLayout(whole)
+        if self.user is not None and self.password is not None and self.primary is not None:
+            self.tab_through([self.user.line, self.password.line, self.primary])
         self.refresh(screen)
 
     @staticmethod
@@ -196,7 +207,6 @@ class LockedView(View):
             labelled.addWidget(field)
             made.addLayout(labelled, 1)
         made.addWidget(unlock, 0, Qt.AlignmentFlag.AlignBottom)
-        self.tab_through([self.user.line, self.password.line, unlock])
         return made
 
     def _unlock(self) -> None:

@@ -80,6 +80,7 @@ class ExamWindow(QWidget):
         self._ignores_keys = False
         self._keys_down: set[int] = set()
         self._step_is_young = False
+        self._may_scroll = True
         self.drafts = Drafts(self._tell_edit)
         self._step_timer = QTimer(self)
         self._step_timer.setSingleShot(True)
@@ -103,7 +104,7 @@ class ExamWindow(QWidget):
         before = self._screen
         self._screen = screen
         if is_new_look or self._view is None or not self._view.refresh(under):
-            self._build(under, keeps=is_new_look or type(before) is type(screen))
+            self._build(under, keeps=before is not None and identity(before) == identity(screen))
         self._show_dialog(screen, is_new_look=is_new_look)
         if is_new_look and self._sheet is not None:
             self._reopen_sheet()
@@ -204,8 +205,11 @@ class ExamWindow(QWidget):
         wanted = view.findChild(QWidget, kept.focus) if kept.focus else None
         target = wanted if wanted is not None and wanted.isVisibleTo(view) else view.first_focus()
         if target is not None:
+            # A screen that has just come is seen from its top: the focus does not scroll it.
+            self._may_scroll = bool(kept.focus)
             target.setFocus(Qt.FocusReason.OtherFocusReason)
             self._follow_focus(target)
+            self._may_scroll = True
 
     def _settle_scrolls(self, view: View, screen: Screen, kept: _Kept) -> None:
         """Scroll positions: those of this very screen before, or those of this text when the candidate comes back to it."""
@@ -273,6 +277,8 @@ class ExamWindow(QWidget):
         sheet.intent.connect(self._tell)
         sheet.closed.connect(self._sheet_closed)
         sheet.open_over(self)
+        if sheet.first is not None:
+            self._follow_focus(sheet.first)
 
     def _reopen_sheet(self) -> None:
         old = self._sheet
@@ -481,7 +487,7 @@ class ExamWindow(QWidget):
             self._ring = FocusRing(self._look, self)
         is_ours = now is not None and self.isAncestorOf(now)
         self._ring.follow(now if is_ours else None)
-        if now is not None and is_ours and not isinstance(now, QAbstractScrollArea):
+        if now is not None and is_ours and self._may_scroll and not isinstance(now, QAbstractScrollArea):
             show_clear_of_bars(now, FOCUS_MARGIN)
 
     @property
@@ -556,6 +562,13 @@ class ExamWindow(QWidget):
             corner = widget.mapToGlobal(seen.topLeft())
             found[name] = [corner.x(), corner.y(), seen.width(), seen.height()]
         return found
+
+
+def identity(screen: Screen) -> tuple[object, ...]:
+    """What makes two screens the same to a candidate, however they look: then focus, caret and typed text stay."""
+    under = screen.behind if isinstance(screen, LeaveModuleScreen | HandInScreen) else screen
+    held = getattr(under, "item", None) or getattr(under, "task", None)
+    return (type(under), getattr(under, "attempt", ""), getattr(held, "id", ""), getattr(under, "page", 0))
 
 
 def scroll_key(screen: Screen) -> str:

@@ -271,7 +271,7 @@ class WritingView(View):
         left.setFixedWidth(look.text(TASK_WIDTH) if look.text(TASK_WIDTH) * 2 < look.width else look.width * 2 // 5)
         if not screen.topics:
             both.addWidget(left)
-        around = column(margins=(look.space(8), look.space(20), look.space(28), look.space(20)))
+        around = column(margins=(look.space(8) if not screen.topics else 30, look.space(20), 28, look.space(20)))
         around.addWidget(right, 1)
         right.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         both.addWidget(held_by(around), 1)

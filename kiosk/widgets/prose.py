@@ -19,6 +19,7 @@ READING_STRONG = 700
 PARAGRAPH_GAP = 14
 BULLET_GAP = 9
 BULLET_INDENT = 24
+RING_ROOM = 11.0
 SAMPLE = "Det nye biblioteket har tre lesesaler og et stort rom for barn. Det "
 
 
@@ -32,6 +33,12 @@ class _Word:
     space: float
     line: float
     widget: QWidget | None = None
+    tail: float = 0.0
+
+    @property
+    def advance(self) -> float:
+        """How far the next piece without a space stands from its beginning."""
+        return self.width + self.tail
 
     @property
     def height(self) -> float:
@@ -246,7 +253,21 @@ class BlocksText(_Set):
             else:
                 held = self._fields[piece.id]
                 found.append(_Word("", kind, held.width(), 0.0, held.height(), held))
-        return tuple(found)
+        return _with_room(found)
+
+
+def _with_room(words: Sequence[_Word]) -> tuple[_Word, ...]:
+    """Room beside the widgets of a line, so that the focus ring round one covers no letter."""
+    found: list[_Word] = []
+    for index, word in enumerate(words):
+        is_before = index + 1 < len(words) and words[index + 1].widget is not None
+        if is_before or word.widget is not None:
+            missing = max(0.0, RING_ROOM - word.space)
+            shown = replace(word, width=word.width + missing) if word.widget is None else replace(word, tail=missing)
+            found.append(shown)
+        else:
+            found.append(word)
+    return tuple(found)
 
 
 def _spaced(word: _Word, space: float) -> _Word:
@@ -298,7 +319,7 @@ def _wrap(paragraphs: Sequence[_Paragraph], width: float) -> _Setting:
             x = paragraph.indent
             for word in line:
                 placed.append(_Placed(x, _word_top(word, top, paragraph.line), word))
-                x += word.width + word.space
+                x += word.advance + word.space
             if line:
                 widest = max(widest, x - line[-1].space)
             top += paragraph.line
@@ -315,7 +336,7 @@ def _lines(paragraph: _Paragraph, width: float) -> list[list[_Word]]:
     lines: list[list[_Word]] = [[]]
     used = 0.0
     for group in _groups(paragraph.words):
-        needed = sum(word.width + word.space for word in group) - group[-1].space
+        needed = sum(word.advance + word.space for word in group) - group[-1].space
         if lines[-1] and used + needed > width:
             lines.append([])
             used = 0.0

@@ -137,6 +137,11 @@ class TaskStrip(_Roving):
         """The places in order."""
         return tuple(place for place in self._places if isinstance(place, StripPlace))
 
+    @property
+    def present(self) -> StripPlace:
+        """The present task's place."""
+        return next((place for place in self.places if place.is_present), self.places[0])
+
     def show_tasks(self, tasks: Sequence[StripTask], present: str) -> None:
         """Take these states."""
         for place, task in zip(self.places, tasks, strict=True):
