@@ -1,4 +1,7 @@
-"""``store``: run and look after the central store."""
+"""``store``: run and look after the central store.
+
+What serves and scores is loaded by the command that needs it, so that the small ones answer at once.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,21 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-from fastapi import FastAPI
-
-from centralstore import export, rescore
-from centralstore.desk import Desk, open_store
+from centralstore.desk import Desk
 from centralstore.errors import SetUpError, StoreError
 from centralstore.folder import init_folder, open_folder, set_content_key
-from centralstore.opening import add_key_options, opened_packages, read_results_keys
-from centralstore.scoring import opener_for, score_attempt
-from centralstore.server import run_service
-from centralstore.store import Store
+from centralstore.keyfiles import add_export_options, add_key_options, add_rescore_options, read_results_keys
 from itembank.errors import ItemBankError
 from sync.errors import SyncError
 
-Extend = Callable[[FastAPI, Store], None]
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from centralstore.store import Store
+
+Extend: TypeAlias = "Callable[[FastAPI, Store], None]"
 
 
 def main(argv: Sequence[str], *, extend: Extend | None = None) -> int:
@@ -101,8 +103,8 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     results = command("results", _results, "show held results")
     results.add_argument("--sitting", default="")
     results.add_argument("--json", action="store_true", help="all of it, as JSON")
-    export.add_options(command("export", export.run, "write responses under pseudonyms, with a codebook"))
-    rescore.add_options(command("rescore", rescore.run, "score again with corrected keys, keeping the old values"))
+    add_export_options(command("export", _export, "write responses under pseudonyms, with a codebook"))
+    add_rescore_options(command("rescore", _rescore, "score again with corrected keys, keeping the old values"))
     return parser
 
 
@@ -112,8 +114,9 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
 def _init(arguments: argparse.Namespace) -> int:
     key = _key_text(arguments.content_key) if arguments.content_key else ""
     made = init_folder(arguments.folder, names=tuple(arguments.names), database=arguments.database, content_key=key)
-    with open_store(made.path):
-        pass
+    from centralstore.migration import upgrade
+
+    upgrade(made.database_url)
     print(f"{made.path}: a new store. PCs and browsers must trust {made.ca_file}.")
     return 0
 
@@ -133,6 +136,8 @@ def _key_text(given: str) -> str:
 
 
 def _run(arguments: argparse.Namespace, extend: Extend | None) -> int:
+    from centralstore.server import run_service
+
     return run_service(arguments.folder, arguments.host, arguments.port, extend=extend, tell=_tell)
 
 
@@ -236,6 +241,10 @@ def _day_code(arguments: argparse.Namespace) -> int:
 
 
 def _score(arguments: argparse.Namespace) -> int:
+    from centralstore.counter import open_store
+    from centralstore.opening import opened_packages
+    from centralstore.scoring import opener_for, score_attempt
+
     held = read_results_keys(arguments.results_key)
     with open_store(arguments.folder) as store:
         scored = [
@@ -252,6 +261,8 @@ def _score(arguments: argparse.Namespace) -> int:
 
 
 def _results(arguments: argparse.Namespace) -> int:
+    from centralstore.counter import open_store
+
     Desk(arguments.folder).ask("note-results-read", sitting=arguments.sitting)
     with open_store(arguments.folder) as store:
         found = store.held_results(arguments.sitting)
@@ -265,6 +276,18 @@ def _results(arguments: argparse.Namespace) -> int:
             f" scoring {view.scoring_number}, {view.state}, {len(view.findings)} findings"
         )
     return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from centralstore.export import run
+
+    return run(arguments)
+
+
+def _rescore(arguments: argparse.Namespace) -> int:
+    from centralstore.rescore import run
+
+    return run(arguments)
 
 
 def _listed(value: object) -> list[object]:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -173,11 +172,6 @@ def _not_kept(cause: Exception) -> NotKeptError:
     error = NotKeptError(str(origin))
     error.__cause__ = cause
     return error
-
-
-def sqlite_url(path: Path) -> str:
-    """The setting that names an SQLite file."""
-    return f"sqlite:///{path}"
 
 
 def _is_sqlite(url: str) -> bool:

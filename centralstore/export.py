@@ -24,9 +24,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from centralstore.desk import open_store
+from centralstore.counter import open_store
 from centralstore.errors import SetUpError, StoreError
-from centralstore.opening import add_key_options, opened_packages, read_results_keys
+from centralstore.keyfiles import add_export_options, read_results_keys
+from centralstore.opening import opened_packages
 from centralstore.scoring import opener_for, replay_attempt
 from engine.attempt import Attempt
 from engine.errors import ResultError
@@ -115,20 +116,13 @@ def main(argv: Sequence[str]) -> int:
     """``export DIR --out FOLDER --results-key FILE``; 0 when all is well, 1 when something is refused."""
     parser = argparse.ArgumentParser(prog="export", description="Write responses under pseudonyms, with a codebook.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="the store's folder")
-    add_options(parser)
+    add_export_options(parser)
     arguments = parser.parse_args(argv)
     try:
         return run(arguments)
     except (StoreError, SyncError, ItemBankError) as error:
         print(error, file=sys.stderr)
         return 1
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options besides the store's folder."""
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder")
-    parser.add_argument("--sitting", default="", help="this sitting only")
-    add_key_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

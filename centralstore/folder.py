@@ -24,7 +24,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pydantic import ValidationError
 
-from centralstore.database import sqlite_url
 from centralstore.errors import SetUpError
 from sync.canonical import Message, canonical_bytes, plain_of
 from sync.errors import DamagedError
@@ -78,7 +77,7 @@ class StoreFolder:
     @property
     def database_url(self) -> str:
         """The database setting, or the folder's own SQLite file."""
-        return self.settings.database or sqlite_url(self.path / "store.sqlite")
+        return self.settings.database or f"sqlite:///{self.path / 'store.sqlite'}"
 
     @property
     def ca_file(self) -> Path:

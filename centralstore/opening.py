@@ -1,18 +1,18 @@
-"""What the custodians' commands share: results keys, content keys, opened packages. Never used by the service."""
+"""What the custodians' commands share: every attempt with its opened package. Never used by the service."""
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from centralstore.errors import SetUpError
+from centralstore.keyfiles import read_key
 from centralstore.records import Known
 from centralstore.store import Store
 from itembank.package import Package, open_sealed
-from sync.keys import KEY_BYTES, BoxKey
 from sync.release import Ed25519Trust
 
 
@@ -25,45 +25,6 @@ class Found:
     envelopes: tuple[bytes, ...] = field(repr=False)
     package: Package = field(repr=False)
     known: Known = field(repr=False)
-
-
-def add_key_options(parser: argparse.ArgumentParser) -> None:
-    """``--results-key`` (once for each custodian) and ``--content-keys``."""
-    parser.add_argument(
-        "--results-key", type=Path, action="append", required=True, metavar="FILE", help="a custodian's private key"
-    )
-    parser.add_argument(
-        "--content-keys",
-        type=Path,
-        metavar="DIR",
-        help="the releases' content keys; beside the first results key when not given",
-    )
-
-
-def read_results_keys(paths: Sequence[Path]) -> tuple[BoxKey, ...]:
-    """The custodians' private keys.
-
-    Raises:
-        SetUpError: a file is missing or holds no key.
-    """
-    return tuple(BoxKey(read_key(path)) for path in paths)
-
-
-def read_key(path: Path) -> bytes:
-    """32 bytes from a file of 64 hexadecimal digits, as `itembank.keyring` writes them.
-
-    Raises:
-        SetUpError: the file is missing or holds no key.
-    """
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except OSError as error:
-        raise SetUpError(str(path), f"cannot be read ({error.strerror})", "Name the key's file.") from error
-    except ValueError as error:
-        raise SetUpError(str(path), "does not hold a key", "Name a file of 64 hexadecimal digits.") from error
-    if len(key) != KEY_BYTES:
-        raise SetUpError(str(path), f"holds {len(key)} bytes, not {KEY_BYTES}", "Name a file of 64 hexadecimal digits.")
-    return key
 
 
 def opened_packages(store: Store, arguments: argparse.Namespace, sitting: str) -> Iterator[Found]:

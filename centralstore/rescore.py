@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from centralstore.desk import Desk, open_store
+from centralstore.counter import open_store
+from centralstore.desk import Desk
 from centralstore.errors import SetUpError, StoreError
-from centralstore.opening import add_key_options, opened_packages, read_results_keys
+from centralstore.keyfiles import add_rescore_options, read_results_keys
+from centralstore.opening import opened_packages
 from centralstore.records import ResultView, ScoredAttempt
 from centralstore.scoring import opener_for, score_attempt
 from engine.errors import DataError, PanelError
@@ -32,20 +34,13 @@ def main(argv: Sequence[str]) -> int:
     """``rescore DIR --keys FILE --results-key FILE``; 0 when all is well, 1 when something is refused."""
     parser = argparse.ArgumentParser(prog="rescore", description="Score again with corrected keys.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="the store's folder")
-    add_options(parser)
+    add_rescore_options(parser)
     arguments = parser.parse_args(argv)
     try:
         return run(arguments)
     except (StoreError, SyncError, ItemBankError) as error:
         print(error, file=sys.stderr)
         return 1
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options besides the store's folder."""
-    parser.add_argument("--keys", type=Path, required=True, metavar="KEYS.json", help="corrected keys by item")
-    parser.add_argument("--sitting", default="", help="this sitting only")
-    add_key_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
-from centralstore.desk import announced, locked, open_store
+from centralstore.counter import open_store
+from centralstore.desk import announced, locked
 from centralstore.errors import SetUpError
 from centralstore.folder import StoreFolder
 from centralstore.service import build_app
@@ -51,8 +55,20 @@ def run_service(
                 extend(app, store)
             url = f"https://{_reachable(host)}:{chosen}"
             tell(f"Store {store.folder.settings.name} at {url} (CA: {store.folder.ca_file})")
-            server(app, store.folder).run(sockets=[listener])
+            with _stopping_quietly():
+                server(app, store.folder).run(sockets=[listener])
     return 0
+
+
+@contextmanager
+def _stopping_quietly() -> Generator[None]:
+    """Uvicorn raises the signal that stopped it once more afterwards; let it end here, so that the store closes."""
+    kept = {number: signal.signal(number, _end_here) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def server(app: FastAPI, folder: StoreFolder) -> uvicorn.Server:
@@ -73,6 +89,10 @@ def server(app: FastAPI, folder: StoreFolder) -> uvicorn.Server:
         raise SetUpError(str(folder.server_certificate), "gives no TLS", "Make the store's folder anew.")
     config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
     return uvicorn.Server(config)
+
+
+def _end_here(_number: int, _frame: FrameType | None) -> None:
+    """The signal has had its effect."""
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -20,7 +20,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from centralstore.desk import COMMAND_PATH, SECRET_HEADER, CommandRequest, perform
+from centralstore.counter import perform
+from centralstore.desk import COMMAND_PATH, SECRET_HEADER, CommandRequest
 from centralstore.errors import DamagedError, StoreError, TooLargeError, TooSlowError, WrongPasswordError
 from centralstore.records import DeviceView
 from centralstore.store import Store

@@ -1,0 +1,163 @@
+"""The other side of the desk: what the store's owner can ask for, done on an open store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from centralstore.desk import Answer, CommandRefusedError, CommandRequest
+from centralstore.errors import FieldError, SetUpError
+from centralstore.records import ScoredAttempt
+from centralstore.rights import COMMAND_LINE
+from centralstore.store import Store
+from itembank.errors import PackageError
+from itembank.grants import DevicesFile, read_grants
+from sync.canonical import plain_of
+
+_RESULTS: Final = TypeAdapter(tuple[ScoredAttempt, ...])
+
+
+@contextmanager
+def open_store(folder: Path) -> Generator[Store]:
+    """An open store, closed afterwards."""
+    store = Store.open(folder)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def perform(store: Store, request: CommandRequest) -> Answer:
+    """Do one command on an open store.
+
+    Raises:
+        FieldError: there is no such command, or an argument is missing.
+        StoreError: whatever it refuses with.
+    """
+    command = COMMANDS.get(request.name)
+    if command is None:
+        raise FieldError("command", "name", f"'{request.name}' is none", f"Use {', '.join(COMMANDS)}.")
+    try:
+        return command(store, request.arguments)
+    except KeyError as error:
+        raise FieldError(request.name, str(error.args[0]), "it is missing", "Give it.") from error
+
+
+def _import(store: Store, arguments: Answer) -> Answer:
+    return dict(store.import_people(COMMAND_LINE, arguments["text"], arguments["file"]))
+
+
+def _token(store: Store, arguments: Answer) -> Answer:
+    site, room = arguments.get("site", ""), arguments.get("room", "")
+    if arguments.get("sitting"):
+        view = store.sitting(COMMAND_LINE, arguments["sitting"])
+        site, room = view.site, view.room
+    return {"token": store.make_token(COMMAND_LINE, site, room), "site": site, "room": room}
+
+
+def _clear(store: Store, arguments: Answer) -> Answer:
+    store.clear_device(COMMAND_LINE, arguments["device"])
+    return {}
+
+
+def _revoke(store: Store, arguments: Answer) -> Answer:
+    store.revoke_device(COMMAND_LINE, arguments["device"])
+    return {}
+
+
+def _devices(store: Store, arguments: Answer) -> Answer:
+    if not arguments.get("sitting"):
+        rows = [
+            {"id": view.id, "name": view.name, "site": view.site, "room": view.room, "state": view.state.value}
+            for view in store.devices(COMMAND_LINE)
+        ]
+        return {"devices": rows}
+    sitting = arguments["sitting"]
+    found = {device: public.hex for device, public in store.release_keys(sitting).items()}
+    return plain_of(DevicesFile(sitting=sitting, store=store.public_box().hex, devices=found))
+
+
+def _add_release(store: Store, arguments: Answer) -> Answer:
+    path = Path(arguments["file"])
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SetUpError(str(path), f"cannot be read ({error.strerror})", "Name the package's file.") from error
+    return {"release": store.add_release(COMMAND_LINE, data)}
+
+
+def _add_grants(store: Store, arguments: Answer) -> Answer:
+    try:
+        grants = read_grants(Path(arguments["file"]))
+    except PackageError as error:
+        raise CommandRefusedError(str(error)) from error
+    store.add_grants(COMMAND_LINE, grants)
+    return {"sitting": grants.sitting, "grants": len(grants.grants)}
+
+
+def _sittings(store: Store, _arguments: Answer) -> Answer:
+    rows = [
+        {"id": view.id, "site": view.site, "room": view.room, "date": view.date, "state": view.state.value}
+        for view in store.sittings(COMMAND_LINE)
+    ]
+    return {"sittings": rows}
+
+
+def _keep_results(store: Store, arguments: Answer) -> Answer:
+    try:
+        scored = _RESULTS.validate_python(arguments["results"])
+    except ValidationError as error:
+        raise FieldError("keep-results", "results", "they are no results", "Score again.") from error
+    return {"new": store.keep_results(COMMAND_LINE, scored)}
+
+
+def _note_results_read(store: Store, arguments: Answer) -> Answer:
+    store.note_results_read(COMMAND_LINE, arguments["sitting"])
+    return {}
+
+
+def _open(store: Store, arguments: Answer) -> Answer:
+    store.open_sitting(COMMAND_LINE, arguments["sitting"])
+    return {}
+
+
+def _start(store: Store, arguments: Answer) -> Answer:
+    store.start_part(COMMAND_LINE, arguments["sitting"], arguments["part"])
+    return {}
+
+
+def _close(store: Store, arguments: Answer) -> Answer:
+    store.close_sitting(COMMAND_LINE, arguments["sitting"], arguments.get("reason", ""))
+    return {}
+
+
+def _present(store: Store, arguments: Answer) -> Answer:
+    store.mark_present(COMMAND_LINE, arguments["sitting"], arguments["candidate"], arguments["identification"])
+    return {}
+
+
+def _day_code(store: Store, arguments: Answer) -> Answer:
+    return {"day_code": store.day_code(COMMAND_LINE, arguments["sitting"])}
+
+
+COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
+    "import": _import,
+    "token": _token,
+    "clear-device": _clear,
+    "revoke-device": _revoke,
+    "devices": _devices,
+    "add-release": _add_release,
+    "add-grants": _add_grants,
+    "sittings": _sittings,
+    "open": _open,
+    "start": _start,
+    "close": _close,
+    "present": _present,
+    "day-code": _day_code,
+    "keep-results": _keep_results,
+    "note-results-read": _note_results_read,
+}
