@@ -33,6 +33,7 @@ from itembank.schema import (
 Model = TypeVar("Model", bound=FileModel)
 Parsed = TypeVar("Parsed")
 
+_FAULTS = {"missing": "it is missing", "extra_forbidden": "there is no such field"}
 _REMEDIES = {
     "missing": "Add it",
     "extra_forbidden": "Take it out or correct its name",
@@ -137,7 +138,7 @@ def _faults(error: ValidationError, where: str) -> list[BankDataError]:
         BankDataError(
             where,
             ".".join(str(part) for part in detail["loc"]) or "(whole)",
-            detail["msg"].removesuffix(".").lower(),
+            _FAULTS.get(detail["type"], detail["msg"].lower()),
             _REMEDIES.get(detail["type"], "Correct it"),
         )
         for detail in error.errors(include_url=False)

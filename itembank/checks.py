@@ -73,7 +73,7 @@ def listening_durations(bank: Bank) -> tuple[RouteDuration, ...]:
     for release in bank.releases.values():
         programme = bank.programmes.get(release.programme)
         parts = programme.parts if programme is not None else ()
-        script_driven = {rules.part: rules for rules in parts if rules.is_script_driven}
+        script_driven = {str(rules.part): rules for rules in parts if rules.is_script_driven}
         for use in release.forms:
             if use.part in script_driven and use.form in bank.panels:
                 for row in _durations(bank, bank.panels[use.form], script_driven[use.part]):

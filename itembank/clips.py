@@ -106,7 +106,8 @@ def _digest(lines: Sequence[LineModel], voices: Mapping[str, VoiceModel]) -> str
     recipe = {
         "recipe": RECIPE,
         "loudness": LOUDNESS_LUFS,
-        "lines": [line.model_dump() | {"voice": voices[line.voice].model_dump()} for line in lines],
+        "lines": [line.model_dump() for line in lines],
+        "voices": {name: voice.model_dump() for name, voice in voices.items() if name in {line.voice for line in lines}},
     }
     return sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
@@ -131,6 +132,8 @@ def _spoken(script: ClipScript, voices: Mapping[str, VoiceModel]) -> NDArray[np.
 
     pieces: list[NDArray[np.float64]] = []
     for line in script.lines:
+        if line.voice not in voices:
+            raise SpeechError(script.name, f"the bank has no voice '{line.voice}'")
         pieces.append(_speak(script.name, line.text, voices[line.voice]))
         pieces.append(np.zeros(line.pause_ms * SPEECH_RATE_HZ // 1000))
     return np.concatenate(pieces[:-1])

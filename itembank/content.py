@@ -95,7 +95,7 @@ class ItemContent:
 
     - ``choice``: in ``options``; the ids chosen, at most ``max_choices`` (1: circles, more: squares).
     - ``hottext``: in the `HotWord` pieces of ``blocks``; the ids chosen, at most ``max_choices``.
-    - ``inline_choice``: in the `ChoiceGap` pieces; one option id a gap in the order of ``gaps``, "" where none is chosen.
+    - ``inline_choice``: in the `ChoiceGap` pieces; one option id a gap in the order of ``gaps``, "" where none is.
     - ``text_entry``: in the `TextGap` pieces; one text a gap in the order of ``gaps``, "" where nothing is typed.
     """
 
@@ -175,8 +175,8 @@ class PersonalDataForm:
 class Texts:
     """Programme texts in one language ("nb", "nn", "en").
 
-    ``information`` by part: the pages read before the start. ``read_out`` by name ("general", "written", "listening", …):
-    what the test leader reads aloud; "general" and "written" come before the first part, the others right before theirs.
+    ``information`` by part: the pages read before the start. ``read_out`` by name ("general", "written", "reading", …):
+    what the test leader reads aloud; "general" and "written" come before the first part, the others before theirs.
     """
 
     language: str

@@ -179,10 +179,12 @@ def _shape_faults(item: ItemFile, words: ItemStandardModel, shape: _Shape, stand
     if shape.kinds != (item.type,):
         shown = ", ".join(shape.kinds) or "nothing to answer"
         yield place.fault(standard, f"type '{item.type}' shows {shown}", f"Show what '{item.type}' needs, and no more")
+    elif standard != "nb":
+        return  # both standards have one shape (told elsewhere), so the key is held against it once
     elif item.key.kind != KEY_KINDS[item.type]:
         remedy = f"Write a key of kind '{KEY_KINDS[item.type]}'"
         yield place.fault("key.kind", f"type '{item.type}' has a key of kind '{item.key.kind}'", remedy)
-    elif standard == "nb":
+    else:
         yield from _key_faults(item.key, shape, place)
 
 
