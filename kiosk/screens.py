@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Language: TypeAlias = Literal["nb", "nn", "en"]
 Theme: TypeAlias = Literal["light", "dark", "contrast"]
 SavedState: TypeAlias = Literal["none", "saving", "saved"]
+ALL_THEMES: tuple[Theme, ...] = ("light", "dark", "contrast")
 TEXT_SIZES: tuple[int, ...] = (100, 125, 150, 175, 200, 250)
 """Text sizes in per cent (look.md 3)."""
 

@@ -12,8 +12,9 @@ from typing_extensions import override
 
 from kiosk.intents import Intent, SetLanguage
 from kiosk.look.look import Look, colour
-from kiosk.look.tokens import BODY, BODY_STRONG, BUTTON, HEADING, SMALL, Type
+from kiosk.look.tokens import BODY, BODY_STRONG, HEADING, SMALL, Type
 from kiosk.screens import Language, Screen, StartScreen
+from kiosk.texts import LANGUAGES
 from kiosk.widgets.boxes import Hairline, Mark, Middle, Panel, Sheet, column, row
 from kiosk.widgets.button import Button, LettersButton
 from kiosk.widgets.prose import Prose
@@ -59,7 +60,7 @@ class View(QWidget):
         """First focusable widget of each area F6 jumps between."""
         return ()
 
-    def emit(self, intent: Intent) -> None:
+    def tell(self, intent: Intent) -> None:
         """Tell the conductor."""
         self.intent.emit(intent)
 
@@ -169,9 +170,14 @@ class StartView(View):
         choices = [(f"language_{one}", look.words(f"language_{one}")) for one in languages]
         made = Segments(look, "languages", look.words("languages"), choices)
         made.show_chosen(f"language_{look.settings.language}")
-        made.chose.connect(lambda name: self.emit(SetLanguage(_language(languages, name))))
+        made.chose.connect(self._wish_language)
         self._languages = made
         return made
+
+    def _wish_language(self, name: str) -> None:
+        for language in LANGUAGES:
+            if name == f"language_{language}":
+                self.tell(SetLanguage(language))
 
     def _foot(self, screen: StartScreen) -> QWidget:
         look = self.look
@@ -254,12 +260,3 @@ class StartView(View):
     def settle(self) -> None:
         """Place the card again after its lines changed."""
         self.middle.settle()
-
-
-def _language(languages: tuple[Language, ...], name: str) -> Language:
-    return next(one for one in languages if name == f"language_{one}")
-
-
-def button_height(look: Look) -> int:
-    """Height of a large button."""
-    return look.control(56, BUTTON.line)

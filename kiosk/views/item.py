@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from string import ascii_uppercase
 
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from engine.events import Response
-from itembank.content import ChoiceGap, HotWord, ItemContent, TextGap
+from itembank.content import ChoiceGap, HotWord, ItemContent, TextGap, Words
 from itembank.content import Option as OptionContent
 from kiosk.look.look import Look
 from kiosk.look.tokens import QUESTION, SMALL, SMALL_MEDIUM
@@ -87,13 +88,13 @@ class ItemPanel(QWidget):
     # --- the text with fields ---
 
     def _text(self) -> BlocksText:
-        fields = {piece.id: self._field(piece) for piece in self.item.pieces if not _is_words(piece)}
+        fields = {piece.id: self._field(piece) for piece in self.item.pieces if not isinstance(piece, Words)}
         made = BlocksText(self.look, self.item.blocks, fields=fields)
         made.setObjectName("item_text")
         self._blocks = made
         return made
 
-    def _field(self, piece: object) -> QWidget:
+    def _field(self, piece: TextGap | ChoiceGap | HotWord) -> QWidget:
         look, gaps = self.look, self.item.gaps
         match piece:
             case TextGap():
@@ -113,8 +114,6 @@ class ItemPanel(QWidget):
                 word.clicked.connect(lambda: self._mark(word))
                 self.hot_words.append(word)
                 return word
-            case _:
-                raise TypeError(piece)
 
     def _typed(self) -> None:
         texts = tuple(field.line.text() for field in self.fields)
@@ -126,7 +125,7 @@ class ItemPanel(QWidget):
         opened = OpenList(self.look, choice)
         self.open_list = opened
         opened.closed.connect(self._list_closed)
-        opened.chose.connect(lambda option_id: self._choose_gap(choice, option_id))
+        opened.chose.connect(partial(self._choose_gap, choice))
         within = self.window()
         text = self._blocks or choice
         bottom = text.mapTo(within, QPoint(0, text.height())).y()
@@ -225,10 +224,6 @@ class ItemPanel(QWidget):
             elif isinstance(piece, HotWord):
                 inline.extend(word for word in self.hot_words if word.word_id == piece.id)
         return (*inline, *(self.group.options if self.group else ()))
-
-
-def _is_words(piece: object) -> bool:
-    return not isinstance(piece, TextGap | ChoiceGap | HotWord)
 
 
 def _indented(held: QWidget) -> QHBoxLayout:

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 from typing_extensions import override
 
+from engine.events import Response
 from kiosk.intents import Answer, PasteRefused, SetVolume
 from kiosk.look.look import Look
 from kiosk.look.tokens import BODY, CONTENT_WIDTH, NOW, SMALL
@@ -135,7 +136,7 @@ class ListeningView(View):
         super().__init__(look)
         self._key = self._key_of(screen)
         self.volume = VolumeControl(look)
-        self.volume.wished.connect(lambda volume: self.emit(SetVolume(volume)))
+        self.volume.wished.connect(self._wish_volume)
         self.bar = TopBar(look, self.make_letters(), right=self.volume)
         if look.is_one_column:
             self.bar.title.hide()
@@ -144,15 +145,14 @@ class ListeningView(View):
         self.now_column.set_ground(look.colours.surface)
         height = min(look.text(MOST_PICTURE), max(look.space(LEAST_PICTURE), look.height - look.space(CHROME)))
         self.item = ItemPanel(look, screen.item, screen.media, eyebrow="", picture_height=height)
-        self.item.answered.connect(lambda response: self.emit(Answer(screen.item.id, response)))
-        self.item.paste_refused.connect(lambda: self.emit(PasteRefused()))
+        self.item.answered.connect(self._answer)
+        self.item.paste_refused.connect(lambda: self.tell(PasteRefused()))
         self.foot = PartFoot(look, height=72)
         going = Prose(
             look, look.words("listening_foot"), SMALL, ink=look.colours.ink2, wraps=look.settings.text_size > WRAPS_FROM
         )
         going.setObjectName("going_on")
-        if not look.is_one_column:
-            self.foot.add(going)
+        self.foot.add(going)
         whole = column()
         whole.addWidget(self.bar)
         whole.addWidget(self.now_column)
@@ -160,8 +160,14 @@ class ListeningView(View):
         whole.addWidget(self.foot)
         self.setLayout(whole)
         ends: list[QWidget] = [self.letters] if self.letters else []
-        self.tab_through([*self.item.tab_stops, self.volume.lower, self.volume.higher, *ends])
+        self.tab_through([*self.item.tab_stops, self.volume.quieter, self.volume.louder, *ends])
         self.refresh(screen)
+
+    def _wish_volume(self, volume: int) -> None:
+        self.tell(SetVolume(volume))
+
+    def _answer(self, response: Response) -> None:
+        self.tell(Answer(self.item.item.id, response))
 
     def _content(self, screen: ListeningScreen, above: QWidget | None) -> QWidget:
         look = self.look
@@ -209,4 +215,4 @@ class ListeningView(View):
     @override
     def areas(self) -> tuple[QWidget, ...]:
         first = self.first_focus()
-        return (*([first] if first else []), self.volume.lower)
+        return (*([first] if first else []), self.volume.quieter)

@@ -211,7 +211,7 @@ class LockedView(View):
 
     def _unlock(self) -> None:
         if self.user is not None and self.password is not None:
-            self.emit(UnlockAtPc(self.user.line.text().strip(), self.password.line.text()))
+            self.tell(UnlockAtPc(self.user.line.text().strip(), self.password.line.text()))
 
     @override
     def refresh(self, screen: Screen) -> bool:

@@ -109,7 +109,7 @@ class RefusedView(StartView):
         if screen.can_go_back:
             self.space(24)
             back = self.back_button(words("refused_back"))
-            back.clicked.connect(lambda: self.emit(Back()))
+            back.clicked.connect(lambda: self.tell(Back()))
             end = self.buttons()
             end.addWidget(back)
             end.addStretch(1)
@@ -137,7 +137,7 @@ class ResumedView(StartView):
         self.add_title(words("resumed_title"), key)
         self.space(28)
         on = self.on_button("continue", words("continue"))
-        on.clicked.connect(lambda: self.emit(Continue()))
+        on.clicked.connect(lambda: self.tell(Continue()))
         end = self.buttons()
         end.addWidget(on)
         end.addStretch(1)
@@ -229,7 +229,7 @@ class DeliveredView(StartView):
         if screen.can_continue:
             self.space(24)
             on = self.on_button("continue", words("delivered_continue"))
-            on.clicked.connect(lambda: self.emit(Continue()))
+            on.clicked.connect(lambda: self.tell(Continue()))
             end = self.buttons()
             end.addWidget(on)
             end.addStretch(1)

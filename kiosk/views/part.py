@@ -284,16 +284,16 @@ class ReadColumn(Panel):
 
     def __init__(self, look: Look, name: str, held: QWidget, *, ground: str, more_key: str) -> None:
         super().__init__(look, ground)
-        self.scroll = Scroll(look, name, held, ground=ground)
+        self.scroll_area = Scroll(look, name, held, ground=ground)
         self.more = Continues(look, more_key, ground)
         inside = column()
-        inside.addWidget(self.scroll)
+        inside.addWidget(self.scroll_area)
         self.setLayout(inside)
         self.more.setParent(self)
-        bar = self.scroll.verticalScrollBar()
+        bar = self.scroll_area.verticalScrollBar()
         bar.valueChanged.connect(self._scrolled)
-        bar.rangeChanged.connect(lambda _low, _high: self._settle())
-        self.scroll.installEventFilter(self)
+        bar.rangeChanged.connect(self._settle)
+        self.scroll_area.installEventFilter(self)
 
     @override
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -306,11 +306,11 @@ class ReadColumn(Panel):
         self.scrolled.emit(value)
 
     def _settle(self) -> None:
-        bar = self.scroll.verticalScrollBar()
+        bar = self.scroll_area.verticalScrollBar()
         height = self.more.height_wished
         width = self.width() - (bar.width() if bar.isVisible() or bar.maximum() > 0 else 0)
         self.more.setGeometry(0, self.height() - height, width, height)
-        self.more.setVisible(self.scroll.is_cut)
+        self.more.setVisible(self.scroll_area.is_cut)
         self.more.raise_()
 
 

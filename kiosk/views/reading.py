@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
+from engine.events import Response
 from itembank.content import StimulusContent
 from kiosk.intents import Answer, GoTo, GoToHandIn, LeaveModule, Next, PasteRefused, Previous
 from kiosk.look.look import Look, colour
@@ -127,11 +128,11 @@ class ReadingView(View):
         )
         height = look.text(PICTURE_HEIGHT)
         self.item = ItemPanel(look, screen.item, screen.media, eyebrow=eyebrow, picture_height=height)
-        self.item.answered.connect(lambda response: self.emit(Answer(screen.item.id, response)))
-        self.item.paste_refused.connect(lambda: self.emit(PasteRefused()))
+        self.item.answered.connect(self._answer)
+        self.item.paste_refused.connect(lambda: self.tell(PasteRefused()))
         self.previous = Button(look, "previous", look.words("previous"), before="back")
         self.next = Button(look, "next", self._next_words(screen), kind="filled", after="on")
-        self.previous.clicked.connect(lambda: self.emit(Previous()))
+        self.previous.clicked.connect(lambda: self.tell(Previous()))
         self.next.clicked.connect(self._go_on)
         self.primary = self.next
         if look.is_one_column:
@@ -155,12 +156,18 @@ class ReadingView(View):
         number = screen.frame.module_number
         return words("finish_module", module=number) if number else words("finish_plain")
 
+    def _answer(self, response: Response) -> None:
+        self.tell(Answer(self.item.item.id, response))
+
+    def _go_to(self, item: str) -> None:
+        self.tell(GoTo(item))
+
     def _go_on(self) -> None:
         screen = self.screen_now
         if not screen.leaves_module:
-            self.emit(Next())
+            self.tell(Next())
         else:
-            self.emit(GoToHandIn() if screen.is_last_module else LeaveModule())
+            self.tell(GoToHandIn() if screen.is_last_module else LeaveModule())
 
     # --- two columns ---
 
@@ -168,7 +175,7 @@ class ReadingView(View):
         look = self.look
         self.bar = TopBar(look, self.make_letters())
         self.strip_bar = StripBar(look, screen)
-        self.strip_bar.strip.went.connect(lambda item: self.emit(GoTo(item)))
+        self.strip_bar.strip.went.connect(self._go_to)
         self.foot = PartFoot(look, height=88)
         if screen.has_previous:
             self.foot.add(self.previous)
@@ -203,10 +210,10 @@ class ReadingView(View):
         texts.addWidget(StimulusPanel(look, screen.stimulus, dict(screen.media)))
         texts.addStretch(1)
         left = ReadColumn(look, "text_scroll", held_by(texts), ground=look.colours.surface, more_key="text_continues")
-        left.scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        left.scroll.setAccessibleName(look.words("text_name"))
-        left.scroll.setProperty(RING_PROPERTY, "inside")
-        self.text_column = left.scroll
+        left.scroll_area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        left.scroll_area.setAccessibleName(look.words("text_name"))
+        left.scroll_area.setProperty(RING_PROPERTY, "inside")
+        self.text_column = left.scroll_area
         both = row()
         both.addWidget(left, TEXT_SHARE)
         line = Panel(look, look.colours.line)
@@ -248,53 +255,59 @@ class ReadingView(View):
             content.addLayout(texts)
         content.addWidget(self.item)
         content.addStretch(1)
-        self.scroll = Scroll(look, "text_scroll", held_by(content), ground=look.colours.page)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.scroll.setProperty(RING_PROPERTY, "inside")
-        self.scroll.setAccessibleName(words("text_name"))
-        self.text_column = self.scroll
+        self.scroll_area = Scroll(look, "text_scroll", held_by(content), ground=look.colours.page)
+        self.scroll_area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.scroll_area.setProperty(RING_PROPERTY, "inside")
+        self.scroll_area.setAccessibleName(words("text_name"))
+        self.text_column = self.scroll_area
         self.jump = Button(look, "to_question", words("to_question"), before="down")
         self.jump.clicked.connect(self._jump)
-        self.scroll.verticalScrollBar().valueChanged.connect(lambda _value: self._word_jump())
-        self.scroll.verticalScrollBar().rangeChanged.connect(lambda _low, _high: self._word_jump())
+        self.scroll_area.verticalScrollBar().valueChanged.connect(self._word_jump)
+        self.scroll_area.verticalScrollBar().rangeChanged.connect(self._word_jump)
         buttons = [self.previous] if screen.has_previous else []
         buttons += [self.jump] if screen.stimulus is not None else []
         self.foot.hold([*buttons, self.next])
         whole = column()
-        for part, stretch in ((self.bar, 0), (self.low_line, 0), (self.scroll, 1), (self.foot, 0)):
+        for part, stretch in ((self.bar, 0), (self.low_line, 0), (self.scroll_area, 1), (self.foot, 0)):
             whole.addWidget(part, stretch)
         self.setLayout(whole)
-        self.tab_through([self.scroll, *self.item.tab_stops, *buttons, self.next, self.list_button, *self._letters()])
+        self.tab_through(
+            [self.scroll_area, *self.item.tab_stops, *buttons, self.next, self.list_button, *self._letters()]
+        )
 
     @property
     def _is_at_question(self) -> bool:
         if self.stimulus_end is None:
             return True
-        top = self.stimulus_end.mapTo(self.scroll.widget(), QPoint(0, 0)).y()
-        return self.scroll.verticalScrollBar().value() + self.scroll.viewport().height() // 2 > top
+        top = self._top_of(self.stimulus_end)
+        return self.scroll_area.verticalScrollBar().value() + self.scroll_area.viewport().height() // 2 > top
 
     def _word_jump(self) -> None:
         key = "to_text" if self._is_at_question else "to_question"
         self.jump.show_words(self.look.words(key), "up" if key == "to_text" else "down")
 
     def _jump(self) -> None:
-        bar = self.scroll.verticalScrollBar()
+        bar = self.scroll_area.verticalScrollBar()
         if self._is_at_question or self.stimulus_end is None:
             bar.setValue(0)
         else:
-            top = self.stimulus_end.mapTo(self.scroll.widget(), QPoint(0, 0)).y()
-            bar.setValue(top - self.look.space(16))
+            bar.setValue(self._top_of(self.stimulus_end) - self.look.space(16))
+
+    def _top_of(self, inside: QWidget) -> int:
+        content = self.scroll_area.widget()
+        return inside.mapTo(content, QPoint(0, 0)).y() if content is not None else 0
 
     def _open_list(self) -> None:
         opened = TaskList(self.look, self.screen_now)
-        opened.strip.went.connect(lambda item: self._go_from_list(opened, item))
+        opened.strip.went.connect(self._go_from_list)
         opened.closed.connect(lambda: self.list_button.setFocus(Qt.FocusReason.OtherFocusReason))
         opened.open_over(self)
         self.task_list = opened
 
-    def _go_from_list(self, opened: TaskList, item: str) -> None:
-        opened.close_overlay()
-        self.emit(GoTo(item))
+    def _go_from_list(self, item: str) -> None:
+        if self.task_list is not None:
+            self.task_list.close_overlay()
+        self.tell(GoTo(item))
 
     # --- both ---
 

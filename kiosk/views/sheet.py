@@ -10,7 +10,7 @@ from typing_extensions import override
 from kiosk.intents import Leave, SetStill, SetTextSize, SetTheme
 from kiosk.look.look import Look, colour
 from kiosk.look.tokens import BODY, BODY_STRONG, RADIUS_BUTTON, READING, SMALL, THEMES
-from kiosk.screens import TEXT_SIZES, Theme
+from kiosk.screens import ALL_THEMES, TEXT_SIZES, Theme
 from kiosk.widgets.boxes import column, row
 from kiosk.widgets.button import Button, Pressable, SquareButton
 from kiosk.widgets.option import Option
@@ -87,7 +87,7 @@ class SettingsSheet(Overlay):
         self.body.addSpacing(look.space(20))
         self.body.addWidget(Prose(look, words("sheet_colours"), BODY_STRONG))
         self.body.addSpacing(look.space(12))
-        self.samples = [ColourSample(look, theme) for theme in ("light", "dark", "contrast")]
+        self.samples = [ColourSample(look, theme) for theme in ALL_THEMES]
         place = row(spacing=look.space(16)) if not look.is_one_column else column(spacing=look.space(12))
         for sample in self.samples:
             sample.setChecked(sample.theme == settings.theme)

@@ -92,7 +92,7 @@ class LoginView(StartView):
         end.addWidget(Prose(look, words("need_help").replace("? ", "?\n"), SMALL, ink=look.colours.ink2))
         end.addStretch(1)
         for line_edit in (self.user.line, self.password.line):
-            line_edit.paste_refused.connect(lambda: self.emit(PasteRefused()))
+            line_edit.paste_refused.connect(lambda: self.tell(PasteRefused()))
         self.order([self.user.line, self.password.line, self.reveal, log_in])
         self._shown_error = ""
         self.refresh(screen)
@@ -111,7 +111,7 @@ class LoginView(StartView):
         self.reveal.updateGeometry()
 
     def _log_in(self) -> None:
-        self.emit(LogIn(self.user.line.text().strip(), self.password.line.text()))
+        self.tell(LogIn(self.user.line.text().strip(), self.password.line.text()))
 
     @override
     def refresh(self, screen: Screen) -> bool:
@@ -151,8 +151,8 @@ class NameView(StartView):
         self.space(12)
         yes = self.on_button("name_yes", words("name_yes"))
         no = Button(look, "name_no", words("name_no"))
-        yes.clicked.connect(lambda: self.emit(ConfirmName(yes=True)))
-        no.clicked.connect(lambda: self.emit(ConfirmName(yes=False)))
+        yes.clicked.connect(lambda: self.tell(ConfirmName(yes=True)))
+        no.clicked.connect(lambda: self.tell(ConfirmName(yes=False)))
         end = self.buttons()
         end.addWidget(yes)
         end.addWidget(no)
@@ -220,12 +220,12 @@ class StandardView(StartView):
         self.card.addWidget(self.error)
         self.space(22)
         on = self.on_button("continue", words("continue"))
-        on.clicked.connect(lambda: self.emit(Continue()))
+        on.clicked.connect(lambda: self.tell(Continue()))
         end = self.buttons()
         order: list[QWidget] = [*self.group.options]
         if screen.can_go_back:
             back = self.back_button()
-            back.clicked.connect(lambda: self.emit(Back()))
+            back.clicked.connect(lambda: self.tell(Back()))
             end.addWidget(back)
             order.append(back)
         end.addWidget(on)
@@ -234,7 +234,7 @@ class StandardView(StartView):
         self.refresh(screen)
 
     def _choose(self, ids: tuple[str, ...]) -> None:
-        self.emit(ChooseStandard("nn" if "nn" in ids else "nb"))
+        self.tell(ChooseStandard("nn" if "nn" in ids else "nb"))
 
     @override
     def refresh(self, screen: Screen) -> bool:
@@ -262,10 +262,10 @@ class SoundView(StartView):
         self.add_title(words("sound_title"), words("sound_help"))
         self.space(20)
         self.play = Button(look, "play", words("sound_play"), before="play", least_width=170)
-        self.play.clicked.connect(lambda: self.emit(PlaySoundCheck()))
+        self.play.clicked.connect(lambda: self.tell(PlaySoundCheck()))
         self.level = LevelSign(look)
         self.volume = VolumeControl(look)
-        self.volume.wished.connect(lambda volume: self.emit(SetVolume(volume)))
+        self.volume.wished.connect(self._wish_volume)
         head = row(spacing=look.space(20)) if not look.is_one_column else column(spacing=look.space(12))
         head.addWidget(self.play)
         head.addWidget(self.level)
@@ -277,7 +277,7 @@ class SoundView(StartView):
         self.group.setAccessibleName(words("sound_numbers"))
         for number in screen.numbers:
             self.group.add(number, Option(look, f"number_{number}", number, is_square=False))
-        self.group.changed.connect(lambda ids: self.emit(AnswerSoundCheck(ids[0])))
+        self.group.changed.connect(self._choose)
         self.card.addWidget(self.group)
         self.error = FieldError(look, "sound_error")
         self.told = Prose(look, "", SMALL_MEDIUM)
@@ -287,12 +287,18 @@ class SoundView(StartView):
         self.card.addWidget(self.told)
         self.space(22)
         on = self.on_button("continue", words("continue"))
-        on.clicked.connect(lambda: self.emit(Continue()))
+        on.clicked.connect(lambda: self.tell(Continue()))
         end = self.buttons()
         end.addWidget(on)
         end.addStretch(1)
-        self.order([self.play, self.volume.lower, self.volume.higher, *self.group.options, on])
+        self.order([self.play, self.volume.quieter, self.volume.louder, *self.group.options, on])
         self.refresh(screen)
+
+    def _wish_volume(self, volume: int) -> None:
+        self.tell(SetVolume(volume))
+
+    def _choose(self, ids: tuple[str, ...]) -> None:
+        self.tell(AnswerSoundCheck("".join(ids)))
 
     @override
     def refresh(self, screen: Screen) -> bool:
@@ -340,19 +346,19 @@ class DayCodeView(StartView):
         self.add_title(words("day_code_title"), words("day_code_help"))
         self.space(24)
         self.code = CodeField(look, "day_code", words("day_code_field"))
-        self.code.paste_refused.connect(lambda: self.emit(PasteRefused()))
+        self.code.paste_refused.connect(lambda: self.tell(PasteRefused()))
         self.card.addWidget(self.code)
         self.error = FieldError(look, "day_code_error")
         self.space(12)
         self.card.addWidget(self.error)
         self.space(24)
         on = self.on_button("continue", words("continue"))
-        on.clicked.connect(lambda: self.emit(TypeDayCode(self.code.text())))
+        on.clicked.connect(lambda: self.tell(TypeDayCode(self.code.text())))
         end = self.buttons()
         order: list[QWidget] = [self.code]
         if screen.can_go_back:
             back = self.back_button()
-            back.clicked.connect(lambda: self.emit(Back()))
+            back.clicked.connect(lambda: self.tell(Back()))
             end.addWidget(back)
             order.append(back)
         end.addWidget(on)
@@ -401,22 +407,22 @@ class InformationView(StartView):
                 words("information_page", page=screen.page + 1, pages=len(screen.pages)), kind=SMALL, name="page"
             )
         self.space(16)
-        self.scroll = self._text(screen)
-        self.card.addWidget(self.scroll)
+        self.scroll_area = self._text(screen)
+        self.card.addWidget(self.scroll_area)
         self.space(20)
         self.soon = Prose(look, words("starts_soon"), BODY_STRONG)
         self.soon.setObjectName("starts_soon")
         self.card.addWidget(self.soon)
         end = self.buttons()
-        order: list[QWidget] = [self.scroll]
+        order: list[QWidget] = [self.scroll_area]
         if screen.page > 0:
             back = self.back_button()
-            back.clicked.connect(lambda: self.emit(ShowPage(screen.page - 1)))
+            back.clicked.connect(lambda: self.tell(ShowPage(screen.page - 1)))
             end.addWidget(back)
             order.append(back)
         self._is_last = screen.page == len(screen.pages) - 1
         on = self.on_button("start" if self._is_last else "continue", words("start" if self._is_last else "continue"))
-        on.clicked.connect(lambda: self.emit(Start() if self._is_last else ShowPage(screen.page + 1)))
+        on.clicked.connect(lambda: self.tell(Start() if self._is_last else ShowPage(screen.page + 1)))
         end.addWidget(on)
         end.addStretch(1)
         self.order([*order, on])
@@ -456,7 +462,7 @@ class InformationView(StartView):
 
     @override
     def first_focus(self) -> QWidget | None:
-        return self.scroll
+        return self.scroll_area
 
 
 class FormChoice(QWidget):
@@ -497,8 +503,8 @@ class PersonalDataView(StartView):
         skip = Button(look, "skip", words("personal_skip"), least_width=200)
         send = Button(look, "send", words("personal_send"), kind="filled", least_width=200)
         self.primary = send
-        skip.clicked.connect(lambda: self.emit(SkipPersonalData()))
-        send.clicked.connect(lambda: self.emit(SendPersonalData(self.values)))
+        skip.clicked.connect(lambda: self.tell(SkipPersonalData()))
+        send.clicked.connect(lambda: self.tell(SendPersonalData(self.values)))
         end = self.buttons()
         end.addWidget(skip)
         end.addWidget(send)

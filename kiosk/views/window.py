@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -17,7 +18,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QLineEdit, QPlainTextEdit, QScrollBar, QWidget
 from shiboken6 import isValid
 from typing_extensions import override
 
@@ -166,7 +167,7 @@ class ExamWindow(QWidget):
 
     def _keep(self) -> _Kept:
         kept = _Kept()
-        focused = self.focusWidget()
+        focused = self._focused()
         kept.focus = focused.objectName() if focused is not None and self.isAncestorOf(focused) else ""
         view = self._view
         if view is None:
@@ -219,15 +220,10 @@ class ExamWindow(QWidget):
             bar = area.verticalScrollBar()
             share = kept.scrolls.get(name, 0.0)
             remembered = self._scrolls.get((text, name), 0) if text else 0
-            is_text = name == "text_scroll" and bool(text)
-            if is_text or share:
-                QTimer.singleShot(
-                    0,
-                    bar,
-                    lambda bar=bar, share=share, kept=remembered: bar.setValue(kept or round(share * bar.maximum())),
-                )
+            if (name == "text_scroll" and text) or share:
+                QTimer.singleShot(0, bar, partial(_scroll_to, bar, remembered, share))
             if text:
-                bar.valueChanged.connect(lambda value, key=(text, name): self._scrolls.__setitem__(key, value))
+                bar.valueChanged.connect(partial(self._scrolls.__setitem__, (text, name)))
 
     # --- dialogs and sheets ---
 
@@ -261,7 +257,7 @@ class ExamWindow(QWidget):
 
     def _focus_first(self) -> None:
         view = self._view
-        focused = self.focusWidget()
+        focused = self._focused()
         if view is None or (focused is not None and view.isAncestorOf(focused) and focused.isVisible()):
             return
         first = view.first_focus()
@@ -284,7 +280,7 @@ class ExamWindow(QWidget):
         old = self._sheet
         if old is None:
             return
-        focused = self.focusWidget()
+        focused = self._focused()
         name = focused.objectName() if focused is not None and old.isAncestorOf(focused) else "text_larger"
         old.closed.disconnect(self._sheet_closed)
         old.hide()
@@ -409,7 +405,7 @@ class ExamWindow(QWidget):
             return self._escape()
         if event.key() in ACTIVATING and not event.isAutoRepeat():
             return False
-        return event.key() in ACTIVATING and not isinstance(self.focusWidget(), ScriptEditor)
+        return event.key() in ACTIVATING and not isinstance(self._focused(), ScriptEditor)
 
     def _wish_size(self, step: int) -> bool:
         if self._look is not None:
@@ -423,7 +419,7 @@ class ExamWindow(QWidget):
         areas = view.areas() if view is not None and self._overlay is None and self._sheet is None else ()
         if not areas:
             return True
-        focused = self.focusWidget()
+        focused = self._focused()
         here = next((index for index, one in enumerate(areas) if one is focused), None)
         if here is None:
             here = _area_of(areas, focused)
@@ -460,7 +456,7 @@ class ExamWindow(QWidget):
         event.accept()
 
     @override
-    def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002 - Qt's name
+    def focusNextPrevChild(self, next: bool) -> bool:
         """Tab stays inside what is on top, and goes round."""
         over = self._top_overlay()
         if over is None:
@@ -468,16 +464,19 @@ class ExamWindow(QWidget):
         order = [one for one in over.ring_order if one.isVisible() and one.focusPolicy() & Qt.FocusPolicy.TabFocus]
         if not order:
             return True
-        focused = self.focusWidget()
+        focused = self._focused()
         here = order.index(focused) if focused in order else -1
         order[(here + (1 if next else -1)) % len(order)].setFocus(Qt.FocusReason.TabFocusReason)
         return True
 
     # --- focus ---
 
+    def _focused(self) -> QWidget | None:
+        return self.focusWidget()
+
     def _focus_changed(self, _old: QWidget | None, now: QWidget | None) -> None:
         # Without a focused window the ring stays round what has the focus in ours.
-        self._follow_focus(now if now is not None else self.focusWidget())
+        self._follow_focus(now if now is not None else self._focused())
 
     def _follow_focus(self, now: QWidget | None) -> None:
         if self._ring is None or self._look is None:
@@ -562,6 +561,10 @@ class ExamWindow(QWidget):
             corner = widget.mapToGlobal(seen.topLeft())
             found[name] = [corner.x(), corner.y(), seen.width(), seen.height()]
         return found
+
+
+def _scroll_to(bar: QScrollBar, kept: int, share: float) -> None:
+    bar.setValue(kept or round(share * bar.maximum()))
 
 
 def identity(screen: Screen) -> tuple[object, ...]:

@@ -40,8 +40,8 @@ class Drafts:
             self._held.pop(key).deleteLater()
         found = self._held.get((attempt, task))
         if found is None:
-            found = Draft(text)
-            found.edited.connect(lambda *edit: self._tell(EditText(task, *edit)))
+            found = Draft(task, text)
+            found.edited.connect(self._tell)
             self._held[attempt, task] = found
         return found
 
@@ -143,7 +143,7 @@ class WritingView(View):
         self.menu: EditorMenu | None = None
         self.bar = TopBar(look, self.make_letters())
         self.tabs = TaskTabs(look, screen.tabs, shows_words=screen.shows_words)
-        self.tabs.went.connect(lambda task: self.emit(GoTo(task)))
+        self.tabs.went.connect(self._go_to)
         self.low_time = LowTimeLine(look)
         self.all_tasks = Prose(look, look.words("all_tasks"), SMALL, ink=look.colours.ink2, wraps=False)
         self.all_tasks.setObjectName("all_tasks")
@@ -194,14 +194,14 @@ class WritingView(View):
     def _right(self, screen: WritingScreen, drafts: Drafts) -> QWidget:
         look = self.look
         if screen.topics:
-            self.topics = TopicChoice(look, screen.topics, lambda task: self.emit(ChooseTopic(screen.slot, task)))
+            self.topics = TopicChoice(look, screen.topics, lambda task: self.tell(ChooseTopic(screen.slot, task)))
             return self.topics
         draft = drafts.draft(screen.attempt, screen.task.id, screen.text)
         spoken = look.words("editor_name", task=screen.frame.task_number)
         editor = ScriptEditor(look, draft, "editor", spoken)
         editor.put_caret_at_end()
         editor.key_timed.connect(self._time_key)
-        editor.paste_refused.connect(lambda: self.emit(PasteRefused()))
+        editor.paste_refused.connect(lambda: self.tell(PasteRefused()))
         editor.menu_wished.connect(self._open_menu)
         self.editor = editor
         self.frame = EditorFrame(look, editor, shows_words=screen.shows_words)
@@ -235,7 +235,7 @@ class WritingView(View):
         if screen.can_change_topic and not screen.topics:
             inside.addSpacing(look.space(20))
             change = Button(look, "topic_change", look.words("topic_change"), is_small=True)
-            change.clicked.connect(lambda: self.emit(ChooseTopic(screen.slot, "")))
+            change.clicked.connect(lambda: self.tell(ChooseTopic(screen.slot, "")))
             held = row(margins=(10, 0, 0, 10))
             held.addWidget(change)
             held.addStretch(1)
@@ -257,17 +257,17 @@ class WritingView(View):
             made = ReadColumn(
                 look, "task_scroll", held_by(inside), ground=look.colours.page, more_key="question_continues"
             )
-            self.task_column = made.scroll
+            self.task_column = made.scroll_area
             return made
         both = row()
         task = column(margins=(look.space(40), look.space(27), look.space(12), look.space(20)))
         if not screen.topics:
             task.addWidget(self._task(screen))
         left = ReadColumn(look, "task_scroll", held_by(task), ground=look.colours.page, more_key="text_continues")
-        left.scroll.setProperty(RING_PROPERTY, "inside")
-        left.scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        left.scroll.setAccessibleName(look.words("task", task=screen.frame.task_number))
-        self.task_column = left.scroll
+        left.scroll_area.setProperty(RING_PROPERTY, "inside")
+        left.scroll_area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        left.scroll_area.setAccessibleName(look.words("task", task=screen.frame.task_number))
+        self.task_column = left.scroll_area
         left.setFixedWidth(look.text(TASK_WIDTH) if look.text(TASK_WIDTH) * 2 < look.width else look.width * 2 // 5)
         if not screen.topics:
             both.addWidget(left)
@@ -284,15 +284,15 @@ class WritingView(View):
         if here > 0:
             before = screen.tabs[here - 1]
             back = Button(look, "previous", words("task", task=before.number), before="back")
-            back.clicked.connect(lambda: self.emit(GoTo(before.task)))
+            back.clicked.connect(lambda: self.tell(GoTo(before.task)))
             made.append(back)
         if here + 1 < len(screen.tabs):
             after = screen.tabs[here + 1]
             on = Button(look, "next", words("task", task=after.number), kind="filled", after="on")
-            on.clicked.connect(lambda: self.emit(GoTo(after.task)))
+            on.clicked.connect(lambda: self.tell(GoTo(after.task)))
         else:
             on = Button(look, "next", words("to_hand_in"), kind="filled", after="on")
-            on.clicked.connect(lambda: self.emit(GoToHandIn()))
+            on.clicked.connect(lambda: self.tell(GoToHandIn()))
         self.primary = on
         made.append(on)
         if look.is_one_column:
@@ -314,8 +314,11 @@ class WritingView(View):
 
     # --- what happens ---
 
+    def _go_to(self, task: str) -> None:
+        self.tell(GoTo(task))
+
     def _time_key(self, code: int, is_down: bool) -> None:  # noqa: FBT001 - a Qt slot
-        self.emit(KeyTimed(self.screen_now.task.id, code, is_down, self._now_ns()))
+        self.tell(KeyTimed(self.screen_now.task.id, code, is_down, self._now_ns()))
 
     def _open_menu(self, place: QPoint) -> None:
         if self.editor is None:

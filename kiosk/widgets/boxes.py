@@ -145,7 +145,8 @@ class Scroll(QScrollArea):
 
     @override
     def sizeHint(self) -> QSize:
-        return self.widget().sizeHint()
+        held = self.widget()
+        return held.sizeHint() if held is not None else super().sizeHint()
 
     @property
     def is_cut(self) -> bool:

@@ -7,8 +7,9 @@ Reglement 3.5: no spelling check and no dictionary, ever; the editor marks nothi
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 
 from PySide6.QtCore import QByteArray, QMimeData, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import (
@@ -27,7 +28,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QPlainTextDocumentLayout, QPlainTextEdit, QSizePolicy, QWidget
 from typing_extensions import override
 
-from kiosk.intents import EditCause
+from kiosk.intents import EditCause, EditText
 from kiosk.look.look import Look
 from kiosk.look.tokens import BODY, MAX_LINE_CHARACTERS, READING, SMALL
 from kiosk.widgets.boxes import Sheet, column, scroll_style
@@ -44,14 +45,15 @@ LEAVING_A_RUN = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltMod
 class Draft(QObject):
     """The text of one writing task with its undo history; it outlives the editor that shows it.
 
-    ``edited`` carries every change at once: position, deleted and inserted in Unicode code points, and the cause.
+    ``edited`` carries every change at once as an `EditText`, in Unicode code points, with its cause.
     Qt counts in UTF-16 units; the conversion is here and nowhere else.
     """
 
-    edited = Signal(int, str, str, str)
+    edited = Signal(object)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, task: str, text: str) -> None:
         super().__init__()
+        self.task = task
         self.document = QTextDocument(self)
         self.document.setDocumentLayout(QPlainTextDocumentLayout(self.document))
         self.document.setUndoRedoEnabled(False)
@@ -67,7 +69,7 @@ class Draft(QObject):
         return self._text
 
     @contextmanager
-    def because(self, cause: EditCause) -> Iterator[None]:
+    def because(self, cause: EditCause) -> Generator[None]:
         """Changes inside carry this cause."""
         before = self._cause
         self._cause = cause
@@ -88,7 +90,7 @@ class Draft(QObject):
             start, end, inserted = _difference(old, new)
         start, deleted, inserted = _trimmed(start, old[start:end], inserted)
         self._text = new
-        self.edited.emit(start, deleted, inserted, self._cause)
+        self.edited.emit(EditText(self.task, start, deleted, inserted, self._cause))
 
 
 def _code_points(text: str, units: int) -> int:
@@ -181,10 +183,10 @@ class ScriptEditor(QPlainTextEdit):
     def paste_own(self) -> None:
         """*Lim inn*: what was copied inside the test; anything else is refused and told."""
         source = QGuiApplication.clipboard().mimeData()
-        if source is not None and source.hasFormat(OWN_TYPE):
+        if source.hasFormat(OWN_TYPE):
             self.insertFromMimeData(source)
             self.ensureCursorVisible()
-        elif source is not None and source.formats():
+        elif source.formats():
             self.paste_refused.emit()
 
     def copy_own(self) -> None:
@@ -297,7 +299,7 @@ class ScriptEditor(QPlainTextEdit):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.MiddleButton:
             source = QGuiApplication.clipboard().mimeData(QClipboard.Mode.Selection)
-            if source is not None and source.formats() and not source.hasFormat(OWN_TYPE):
+            if source.formats() and not source.hasFormat(OWN_TYPE):
                 self.paste_refused.emit()
                 return
         with self.draft.because("paste"):
@@ -368,7 +370,7 @@ class EditorMenu(Sheet):
         self.rows: list[Button] = []
         for name, act in acts:
             button = MenuRow(look, f"menu_{name}", look.words(name))
-            button.clicked.connect(lambda _checked=False, act=act: self._do(act))
+            button.clicked.connect(partial(self._do, act))
             inside.addWidget(button)
             self.rows.append(button)
         self.setLayout(inside)

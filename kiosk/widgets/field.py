@@ -125,9 +125,12 @@ class CodeField(SafeLine):
         self.setInputMethodHints(Qt.InputMethodHint.ImhDigitsOnly)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setProperty("radius", 16)
-        self.textChanged.connect(lambda _text: self.update())
-        self.selectionChanged.connect(self.update)
-        self.cursorPositionChanged.connect(lambda _old, _new: self.update())
+        self.textChanged.connect(self._repaint)
+        self.selectionChanged.connect(self._repaint)
+        self.cursorPositionChanged.connect(self._repaint)
+
+    def _repaint(self) -> None:
+        self.update()
 
     def set_wrong(self, *, is_wrong: bool) -> None:
         """Places in tyttebær."""
@@ -156,7 +159,7 @@ class CodeField(SafeLine):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Left and not self.hasSelectedText():
             event.accept()
-            self.cursorBackward(mark=False, steps=1)
+            self.setCursorPosition(max(0, self.cursorPosition() - 1))
         else:
             super().keyPressEvent(event)
 

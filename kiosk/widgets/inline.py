@@ -34,13 +34,16 @@ class GapField(QWidget):
         self.line = SafeLine(look, f"gap_{gap.id}", spoken, kind=READING)
         self.line.setProperty(RING_PROPERTY, self.objectName())
         self.setProperty("radius", RADIUS_SMALL)
-        self.line.textEdited.connect(lambda _text: self.changed.emit())
+        self.line.textEdited.connect(self._tell)
         inside = row(margins=(look.space(6), 0, look.space(6), 0))
         inside.addWidget(self.line)
         self.setLayout(inside)
         characters = max(LEAST_CHARACTERS, gap.width)
         width = look.metrics(READING).horizontalAdvance("n") * characters + 2 * look.space(10)
         self.setFixedSize(round(width), look.control(TARGET_SMALL, 31))
+
+    def _tell(self) -> None:
+        self.changed.emit()
 
     def show_text(self, text: str) -> None:
         """Show this answer; what is being typed is never set again."""

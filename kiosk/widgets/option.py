@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from kiosk.look.look import Look, colour
 from kiosk.look.signs import paint_sign
-from kiosk.look.tokens import LETTER, OPTION, OPTION_CHOSEN, RADIUS_BUTTON, RADIUS_SMALL, TARGET_OPTION
+from kiosk.look.tokens import LETTER, OPTION, RADIUS_BUTTON, RADIUS_SMALL, TARGET_OPTION
 from kiosk.widgets.boxes import column, row
 from kiosk.widgets.button import ACTIVATING, Pressable
 from kiosk.widgets.prose import Prose

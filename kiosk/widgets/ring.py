@@ -27,6 +27,7 @@ class FocusRing(QWidget):
         self._target: QWidget | None = None
         self._watched: list[QWidget] = []
         self._is_inside = False
+        self._host = top
         self.setObjectName("focus_ring")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
@@ -49,12 +50,13 @@ class FocusRing(QWidget):
             return
         self._is_inside = focused is not None and focused.property(RING_PROPERTY) == "inside"
         self._watched = [target]
-        host = target.parentWidget()
-        while host.property(RING_OUTSIDE) and host.parentWidget() is not None:
+        host = target.parentWidget() or self._top
+        while host.property(RING_OUTSIDE):
             self._watched.append(host)
-            host = host.parentWidget()
+            host = host.parentWidget() or self._top
         for one in self._watched:
             one.installEventFilter(self)
+        self._host = host
         self.setParent(host)
         self._settle()
 
@@ -90,7 +92,7 @@ class FocusRing(QWidget):
         if self._target is None:
             return
         out = sum(self._widths)
-        place = QRect(self._target.mapTo(self.parentWidget(), QPoint(0, 0)), self._target.size())
+        place = QRect(self._target.mapTo(self._host, QPoint(0, 0)), self._target.size())
         self.setGeometry(place if self._is_inside else place.adjusted(-out, -out, out, out))
         self.setVisible(self._target.isVisibleTo(self._top))
         self.raise_()

@@ -138,8 +138,7 @@ class StepLine(QWidget):
         """Take these steps."""
         if tuple(steps) != self._steps:
             self._steps = tuple(steps)
-            present = next((step.kind for step in steps if step.is_present), None)
-            self.setAccessibleName(self._word(present) if present else "")
+            self.setAccessibleName("".join(self._word(step.kind) for step in steps if step.is_present))
             self.update()
 
     @property
@@ -225,17 +224,17 @@ class VolumeControl(QWidget):
         self.setObjectName("volume")
         self._volume = 1
         self._fields = _Fields(look)
-        self.lower = SquareButton(look, "volume_lower", "minus", words("volume_lower"))
-        self.higher = SquareButton(look, "volume_higher", "plus", words("volume_higher"))
-        self.lower.clicked.connect(lambda: self._wish(-1))
-        self.higher.clicked.connect(lambda: self._wish(+1))
+        self.quieter = SquareButton(look, "volume_lower", "minus", words("volume_lower"))
+        self.louder = SquareButton(look, "volume_higher", "plus", words("volume_higher"))
+        self.quieter.clicked.connect(lambda: self._wish(-1))
+        self.louder.clicked.connect(lambda: self._wish(+1))
         inside = row(spacing=look.space(12))
         inside.addWidget(Sign(look, "sound", size=22))
         if not look.is_one_column:
             inside.addWidget(Prose(look, words("volume"), SMALL, ink=look.colours.ink2, wraps=False))
-        inside.addWidget(self.lower)
+        inside.addWidget(self.quieter)
         inside.addWidget(self._fields)
-        inside.addWidget(self.higher)
+        inside.addWidget(self.louder)
         self.setLayout(inside)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 

@@ -14,6 +14,7 @@ from kiosk.look.tokens import BODY_STRONG, RADIUS_SMALL, SMALL, STRIP_ROW, TARGE
 from kiosk.screens import StripTask, TaskTab
 from kiosk.widgets.boxes import row
 from kiosk.widgets.button import Pressable
+from kiosk.widgets.ring import RING_OUTSIDE
 
 FOOT = 4
 
@@ -86,6 +87,7 @@ class _Roving(QWidget):
         super().__init__()
         self.look = look
         self.setObjectName(name)
+        self.setProperty(RING_OUTSIDE, True)
         self._places: list[Pressable] = []
 
     def _hold(self, place: Pressable, item: str) -> None:
