@@ -449,12 +449,17 @@ def eap_tables(
     Args:
         evaluation: on a grid of thetas.
         weights: prior mass of each theta, shape (n_thetas,).
+
+    Raises:
+        PanelShapeError: a route that nobody can take.
     """
     means: dict[Route, FloatArray] = {}
     sds: dict[Route, FloatArray] = {}
     for route, joint in evaluation.joint.items():
         mass = joint @ weights
         reachable = mass > 0
+        if not reachable.any():
+            raise PanelShapeError(route, "cannot be taken: no score before leads along it")
         nearest = _nearest(reachable)
         safe = np.where(reachable, mass, 1.0)
         mean = joint @ (weights * evaluation.theta) / safe

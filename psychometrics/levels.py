@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.ability import Normal
 from engine.ids import Level, ModuleId
 from engine.panel import AbilityScale, Panel
 from psychometrics.data import FloatArray, IntArray
@@ -98,7 +99,7 @@ def level_table(
     theta = population_grid(prior_mean, prior_sd)
     weights = normal_weights(theta, mean=prior_mean, sd=prior_sd)
     evaluation = evaluate(panel, theta)
-    means, sds = eap_tables(evaluation, weights)
+    means, sds = eap_tables(*_on_engine_nodes(panel, prior_mean, prior_sd))
     most = {module: list(levels).index(level) for module, level in (highest or {}).items()}
     numbers = {
         route: np.minimum(monotone_levels(mean, edges), most.get(route[-1], len(levels) - 1))
@@ -120,6 +121,12 @@ def level_table(
         reachable=reachable,
         classification=classify(evaluation, numbers, edges, weights),
     )
+
+
+def _on_engine_nodes(panel: PanelModel, mean: float, sd: float) -> tuple[ExactEvaluation, FloatArray]:
+    """The very nodes on which the engine computes a result's theta, so that both fall on the same side of a cut score."""
+    nodes = np.array(Normal(mean, sd).nodes())
+    return evaluate(panel, nodes), normal_weights(nodes, mean=mean, sd=sd)
 
 
 def official_table(

@@ -168,7 +168,7 @@ def curves_plot(
 
 
 def conditional_error_plot(
-    theta: FloatArray, errors: Mapping[str, FloatArray], cuts: Mapping[str, float], *, top: float = 1.2
+    theta: FloatArray, errors: Mapping[str, FloatArray], cuts: Mapping[str, float], *, top: float = 1.6
 ) -> str:
     """Conditional standard error by theta, with the cut scores where it matters."""
     highest = min(top, 1.15 * max(float(np.nanmax(error)) for error in errors.values()))

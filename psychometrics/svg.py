@@ -15,7 +15,8 @@ from psychometrics.data import FloatArray
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "4 2", "1 4", "12 4")
 MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 58.0, 18.0, 14.0, 46.0
 LABEL_GAP = 19.0
-CHARACTER_WIDTH = 7.0
+EDGE = 1e-9  # rounding at the frame's edge is still inside
+CHARACTER_WIDTH = 8.4
 
 
 def nice_ticks(low: float, high: float, wanted: int = 6) -> tuple[float, ...]:
@@ -75,10 +76,15 @@ class Frame:
             self.end_labels.append((self.py(float(np.clip(ys[last], *self.y))), name, series))
 
     def _path(self, xs: FloatArray, ys: FloatArray) -> str:
-        inside = [(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True) if np.isfinite(y)]
-        inside = [(x, y) for x, y in inside if self.x[0] <= x <= self.x[1]]
-        clipped = ((x, min(max(y, self.y[0]), self.y[1])) for x, y in inside)
-        return "M" + " ".join(f"{number(self.px(x))},{number(self.py(y))}" for x, y in clipped)
+        """Points joined by lines; the pen is lifted where the curve leaves the frame."""
+        inside = (xs >= self.x[0]) & (xs <= self.x[1]) & (ys >= self.y[0] - EDGE) & (ys <= self.y[1] + EDGE)
+        words: list[str] = []
+        is_down = False
+        for x, y, there in zip(xs.tolist(), ys.tolist(), inside.tolist(), strict=True):
+            if there:
+                words.append(f"{'' if is_down else 'M'}{number(self.px(x))},{number(self.py(y))}")
+            is_down = there
+        return " ".join(words)
 
     def area(self, xs: FloatArray, low: FloatArray, high: FloatArray, *, series: int = 0) -> None:
         """The ground between two curves."""
