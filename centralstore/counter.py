@@ -140,6 +140,10 @@ def _present(store: Store, arguments: Answer) -> Answer:
     return {}
 
 
+def _progress(store: Store, arguments: Answer) -> Answer:
+    return {"attempts": list(store.told_attempts(arguments["sitting"]))}
+
+
 def _day_code(store: Store, arguments: Answer) -> Answer:
     return {"day_code": store.day_code(COMMAND_LINE, arguments["sitting"])}
 
@@ -157,6 +161,7 @@ COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "start": _start,
     "close": _close,
     "present": _present,
+    "progress": _progress,
     "day-code": _day_code,
     "keep-results": _keep_results,
     "note-results-read": _note_results_read,

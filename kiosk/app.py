@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from engine.attempt import state_sha256
 from kiosk.clock import SystemClock
 from kiosk.errors import KioskError, SetUpError
 from kiosk.folder import Enrolment, StateFolder, write_atomically
@@ -284,19 +286,45 @@ def _application() -> QApplication:
 
 
 def _write_robot_map(path: Path, window: ExamWindow, screen: object, conductor: Conductor) -> None:
-    """Where the controls are, for robots that press real buttons; it tells nothing that is not on the screen."""
+    """Where the controls are, for robots that press real buttons. It holds no text of the test and no answer."""
     from PySide6.QtCore import QTimer  # noqa: PLC0415 - as above
 
     def write() -> None:
-        running = conductor.running
         plain = {
             "screen": type(screen).__name__,
             "controls": window.robot_map(),
-            "attempt": "" if running is None else running.attempt.id,
-            "item": "" if running is None else running.attempt.item or "",
+            **_editor_state(window),
+            **_attempt_state(conductor),
         }
         spare = path.with_suffix(".new")
         spare.write_text(json.dumps(plain), encoding="utf-8")
         spare.replace(path)
 
     QTimer.singleShot(0, write)
+
+
+def _editor_state(window: ExamWindow) -> dict[str, object]:
+    from PySide6.QtWidgets import QPlainTextEdit  # noqa: PLC0415 - as above
+
+    editor = next((each for each in window.findChildren(QPlainTextEdit, "editor") if each.isVisible()), None)
+    if editor is None:
+        return {}
+    text = editor.toPlainText()
+    return {"editor_length": len(text), "editor_sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _attempt_state(conductor: Conductor) -> dict[str, object]:
+    running = conductor.running
+    if running is None:
+        return {"attempt": "", "item": "", "phase": ""}
+    attempt = running.attempt
+    state: dict[str, object] = {
+        "attempt": attempt.id,
+        "part": running.part.part,
+        "item": attempt.item or "",
+        "phase": attempt.phase.value,
+        "is_playing": attempt.step is not None and attempt.step.is_playing,
+    }
+    if attempt.has_ended:
+        state["state_sha256"] = state_sha256(attempt)
+    return state

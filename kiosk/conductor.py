@@ -590,8 +590,9 @@ class Conductor:
             running.record.key_timed(wish, self._now())
 
     def _ask_to_hand_in(self, _wish: intents.GoToHandIn) -> None:
-        if self._running is not None and self._running.attempt.phase is Phase.RUNNING:
-            self._dialog = ("hand_in", 1)
+        running = self._running
+        if running is not None and running.attempt.phase is Phase.RUNNING:
+            self._dialog = ("leave", 1) if running.attempt.task_set is None else ("hand_in", 1)
 
     def _hand_in(self, wish: intents.HandIn) -> None:
         if self._dialog != ("hand_in", wish.step):

@@ -125,6 +125,10 @@ class Delivery(Devices):
     def attempts(self, device: DeviceView, sitting: str) -> tuple[dict[str, str], ...]:
         """The attempts of a sitting that PCs have told of, oldest news first: for log-in at another PC of the room."""
         require_cleared(device)
+        return self.told_attempts(sitting)
+
+    def told_attempts(self, sitting: str) -> tuple[dict[str, str], ...]:
+        """As `attempts`, for the command line."""
 
         def work(session: Session) -> tuple[dict[str, str], ...]:
             query = select(KeptProgress).where(KeptProgress.sitting == sitting).order_by(col(KeptProgress.received_ms))
