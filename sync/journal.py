@@ -6,6 +6,7 @@ file in one system call before it returns; `sync` makes everything appended so f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ SEGMENT_BYTES: Final = 4 * 2**20
 """Reserved for a segment when it begins, and again whenever it is full: about 15 000 edits."""
 
 SUFFIX: Final = ".journal"
+_NAME: Final = re.compile(r"(.+)-[0-9]{4,}-[0-9a-f]{32}\.journal")
 
 
 def segment_name(header: SegmentHeader) -> str:
@@ -173,7 +175,7 @@ def recover(folder: Path, attempt: str, *, files: Files | None = None) -> Recove
     segments: list[FoundSegment] = []
     unreadable: list[Path] = []
     for name in disk.names(folder):
-        if name.startswith(f"{attempt}-") and name.endswith(SUFFIX):
+        if _attempt_of(name) == attempt:
             path = folder / name
             scan = read_segment(path, files=disk)
             if scan is None:
@@ -202,8 +204,7 @@ def read_segment(path: Path, *, files: Files | None = None) -> SegmentScan | Non
 def attempts_in(folder: Path, *, files: Files | None = None) -> tuple[str, ...]:
     """The attempts that have segment files in a folder, sorted."""
     disk = DiskFiles() if files is None else files
-    names = [name for name in disk.names(folder) if name.endswith(SUFFIX)]
-    return tuple(sorted({name.rsplit("-", 2)[0] for name in names if name.count("-") >= 2}))  # noqa: PLR2004
+    return tuple(sorted({attempt for name in disk.names(folder) if (attempt := _attempt_of(name))}))
 
 
 def next_segment(
@@ -211,6 +212,12 @@ def next_segment(
 ) -> NewSegment:
     """The fresh segment that goes on after what was recovered."""
     return new_segment(binding, recipients, ordinal=after.next_ordinal, previous=after.link, begun_utc_ms=begun_utc_ms)
+
+
+def _attempt_of(name: str) -> str:
+    """The attempt in a segment's file name, which may have dashes itself; "" for another file."""
+    found = _NAME.fullmatch(name)
+    return found[1] if found else ""
 
 
 def _link(segments: Sequence[FoundSegment]) -> Link | None:

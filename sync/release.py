@@ -177,7 +177,6 @@ class _StoreShare(Message):
     format: Literal[1] = 1
     sitting: Id
     sealed: Base64
-    expires_utc_ms: Count
 
 
 class _DeviceShare(Message):
@@ -229,7 +228,7 @@ def make_grants(
             grant = _make_grant(secrets, manifest.release, key, device, public, expires_utc_ms)
             grants[device, manifest.release] = sign_message(GRANT, grant, content_key)
     sealed = hpke_seal(store, secrets.release_share, STORE_SHARE, {"sitting": secrets.sitting})
-    share = _StoreShare(sitting=secrets.sitting, sealed=_base64(sealed), expires_utc_ms=expires_utc_ms)
+    share = _StoreShare(sitting=secrets.sitting, sealed=_base64(sealed))
     signed = sign_message(STORE_SHARE, share, content_key)
     return SittingGrants(secrets.sitting, secrets.recovery.public, signed, grants)
 

@@ -42,22 +42,26 @@ def sign_request(
 
 
 class SeenNonces:
-    """Remembers (device, nonce) for twice the window, so that a captured request cannot be sent again. Thread-safe."""
+    """Remembers each device's nonces for twice the window, so that a captured request counts once. Thread-safe.
 
-    def __init__(self, *, window_ms: int = WINDOW_MS, most: int = 200_000) -> None:
+    ``most`` is for one device: one that floods the store is refused, the others are not.
+    """
+
+    def __init__(self, *, window_ms: int = WINDOW_MS, most: int = 20_000) -> None:
         self._window_ms = window_ms
         self._most = most
-        self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._seen: dict[str, OrderedDict[str, int]] = {}
         self._lock = threading.Lock()
 
     def add(self, device: str, nonce: str, now_utc_ms: int) -> bool:
-        """True when the pair is new and is remembered now; False when it was there, or the memory is full."""
+        """True when the pair is new and is remembered now; False when it was there, or the device has sent too many."""
         with self._lock:
-            while self._seen and next(iter(self._seen.values())) < now_utc_ms - 2 * self._window_ms:
-                self._seen.popitem(last=False)
-            if (device, nonce) in self._seen or len(self._seen) >= self._most:
+            seen = self._seen.setdefault(device, OrderedDict())
+            while seen and next(iter(seen.values())) < now_utc_ms - 2 * self._window_ms:
+                seen.popitem(last=False)
+            if nonce in seen or len(seen) >= self._most:
                 return False
-            self._seen[device, nonce] = now_utc_ms
+            seen[nonce] = now_utc_ms
             return True
 
 

@@ -37,6 +37,7 @@ MAX_TYPE: Final = 255
 
 NO_HASH: Final = "0" * 64
 _PAD: Final = 32
+_ZEROS: Final = bytes(4096)
 _TAG: Final = 16
 _FIXED: Final = struct.Struct(">2sIQBB")
 _CHAIN: Final = 32
@@ -469,9 +470,18 @@ def scan_segment(data: bytes) -> SegmentScan:
             damages.append(Damage(offset, place - offset, records[-1].counter if records else -1, record.counter))
         records.append(record)
         offset = place + len(record.raw)
-    tail = data[offset:].rstrip(b"\0")
+    tail = data[offset : _end_without_zeros(data, offset)]
     broken = tuple(_broken_chain(preamble.hash, records))
     return SegmentScan(preamble, tuple(records), tuple(damages), broken, tail, offset)
+
+
+def _end_without_zeros(data: bytes, start: int) -> int:
+    """Where the zeros at the end begin, not before ``start``; whole blocks at once, since reserved space is long."""
+    end = len(data)
+    while end - len(_ZEROS) >= start and data[end - len(_ZEROS) : end] == _ZEROS:
+        end -= len(_ZEROS)
+    low = max(start, end - len(_ZEROS))
+    return low + len(data[low:end].rstrip(b"\0"))
 
 
 def _next_record(data: bytes, offset: int, last: int) -> tuple[int, Record] | None:

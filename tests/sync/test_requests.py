@@ -83,9 +83,10 @@ def test_nonces_are_forgotten_only_after_their_request_can_no_longer_count() -> 
     assert seen.add("pc-07", "n", NOW + 2 * WINDOW_MS + 1)
 
 
-def test_a_full_memory_refuses_instead_of_forgetting() -> None:
+def test_a_device_that_floods_is_refused_and_the_others_are_not() -> None:
     seen = SeenNonces(most=2)
     assert [seen.add("pc", str(number), NOW) for number in range(3)] == [True, True, False]
+    assert seen.add("another pc", "0", NOW)
 
 
 @pytest.mark.parametrize("name", ["X-Provrom-Device", "X-Provrom-Time", "X-Provrom-Nonce", "X-Provrom-Signature"])

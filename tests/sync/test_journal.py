@@ -1,0 +1,150 @@
+"""Segment files after a restart: nothing is rewritten, a torn tail is set aside, damage is kept for examination."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from sync.errors import SyncUsageError
+from sync.files import DiskFiles, write_whole
+from sync.journal import Journal, attempts_in, read_segment, recover
+from sync.segment import Binding, Damage, scan_segment
+from sync.writer import Disk, JournalWriter
+from tests.sync.examples import BINDING, FOLDER, NOW, answer, recipients, segment, small_disk, written
+from tests.sync.simulated_disk import SimulatedDisk
+
+
+def begun(disk: SimulatedDisk, payloads: int = 3) -> Path:
+    journal = Journal.create(FOLDER, segment(), files=disk, size=4096)
+    for number in range(payloads):
+        journal.append("answers", 21, bytes([number]) * 50)
+    journal.sync()
+    journal.close()
+    return journal.path
+
+
+def test_a_torn_tail_is_copied_aside_and_the_file_is_left_as_it_was() -> None:
+    disk = SimulatedDisk()
+    path = begun(disk)
+    data = disk.read(path)
+    end = scan_segment(data).end
+    torn = data[: end - 20] + bytes(len(data) - end + 20)
+    disk.put(path, torn)
+    for _ in range(2):
+        found = recover(FOLDER, BINDING.attempt, files=disk)
+        assert found.segments[0].scan.count == 2
+        assert found.link is not None
+        assert found.link.count == 2
+    assert disk.read(path) == torn
+    aside = disk.read(path.with_suffix(".torn"))
+    assert torn[:end].rstrip(b"\0").endswith(aside)
+    assert len(aside) > 50
+
+
+def test_what_was_read_after_a_restart_survives_the_next_power_cut() -> None:
+    """A killed program's unsynced records are read from the page cache; they are synced before anything follows."""
+    disk = SimulatedDisk()
+    writer = JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=small_disk(disk))
+    for number in range(4):
+        writer.append(answer(number), utc_ms=NOW)
+    found = recover(FOLDER, BINDING.attempt, files=disk)
+    assert found.segments[0].scan.count == 4
+    after = disk.power_cut(random.Random(3))
+    assert recover(FOLDER, BINDING.attempt, files=after).segments[0].scan.count == 4
+
+
+def test_unreadable_files_are_named_and_the_others_read() -> None:
+    disk = SimulatedDisk()
+    path = begun(disk)
+    other = FOLDER / f"{BINDING.attempt}-0004-{'ab' * 16}.journal"
+    disk.put(other, b"\0" * 500)
+    found = recover(FOLDER, BINDING.attempt, files=disk)
+    assert found.unreadable == (other,)
+    assert [each.path for each in found.segments] == [path]
+    assert read_segment(other, files=disk) is None
+
+
+def test_attempts_are_found_by_their_files_even_with_a_dash_in_the_id() -> None:
+    disk = SimulatedDisk()
+    begun(disk)
+    Journal.create(FOLDER, segment(Binding("s", "b-2-x", "pc", "r")), files=disk)
+    disk.put(FOLDER / "reserve.bin", b"")
+    assert attempts_in(FOLDER, files=disk) == (BINDING.attempt, "b-2-x")
+    assert attempts_in(Path("/nowhere"), files=disk) == ()
+
+
+def test_one_attempts_files_are_not_taken_for_anothers() -> None:
+    disk = SimulatedDisk()
+    Journal.create(FOLDER, segment(Binding("s", "a", "pc", "r")), files=disk)
+    Journal.create(FOLDER, segment(Binding("s", "a-b", "pc", "r")), files=disk)
+    assert [each.scan.header.attempt for each in recover(FOLDER, "a", files=disk).segments] == ["a"]
+
+
+def test_a_failed_or_closed_segment_takes_nothing_more() -> None:
+    journal = Journal.create(FOLDER, segment(), files=SimulatedDisk())
+    journal.close()
+    with pytest.raises(SyncUsageError, match="Begin a new segment"):
+        journal.append("answers", 21, b"x")
+    with pytest.raises(SyncUsageError):
+        journal.sync()
+
+
+def test_random_damage_is_always_found_and_costs_hardly_any_other_record() -> None:
+    """A file of 100 records, one changed byte somewhere in the records, 150 times."""
+    chance = random.Random(20_261_122)
+    _, data = written([bytes(chance.randrange(200)) for _ in range(100)])
+    whole = scan_segment(data)
+    start = whole.end - sum(len(record.raw) for record in whole.records)
+    kept = 0
+    for _ in range(150):
+        place = chance.randrange(start, whole.end)
+        damaged = data[:place] + bytes([data[place] ^ 1 + chance.randrange(255)]) + data[place + 1 :]
+        scan = scan_segment(damaged)
+        assert scan.damages or scan.torn_tail
+        assert all(isinstance(damage, Damage) for damage in scan.damages)
+        kept += len(scan.records)
+    assert kept >= 150 * 99
+
+
+# --- the real disk ----------------------------------------------------------------------------------------------------
+
+
+def test_the_real_disk_reserves_writes_replaces_and_removes(tmp_path: Path) -> None:
+    disk, path = DiskFiles(), tmp_path / "new" / "file"
+    file = disk.create(path, 1000)
+    assert path.stat().st_size == 1000
+    write_whole(file, 10, b"hello")
+    file.extend(2000)
+    file.extend(5)
+    file.sync()
+    file.close()
+    file.close()
+    assert disk.read(path) == bytes(10) + b"hello" + bytes(1985)
+    with pytest.raises(FileExistsError):
+        disk.create(path, 1)
+    disk.replace(path, b"other")
+    assert (disk.read(path), disk.names(path.parent)) == (b"other", ("file",))
+    disk.remove(path)
+    disk.remove(path)
+    assert disk.names(path.parent) == ()
+    assert disk.free_bytes(tmp_path / "not" / "there") > 0
+
+
+def test_without_the_system_calls_of_linux_the_same_bytes_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows has neither pwrite, posix_fallocate nor fdatasync."""
+    import os
+
+    for name in ("pwrite", "posix_fallocate", "fdatasync"):
+        monkeypatch.delattr(os, name, raising=False)
+    disk = Disk(free_needed=0, reserve_bytes=100, segment_bytes=70_000)
+    writer = JournalWriter.begin(tmp_path, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=disk)
+    for number in range(5):
+        writer.append(answer(number), utc_ms=NOW)
+    writer.close()
+    (found,) = recover(tmp_path, BINDING.attempt).segments
+    assert found.scan.count == 5
+    assert found.path.stat().st_size == 70_000
