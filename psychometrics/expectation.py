@@ -29,7 +29,11 @@ IntArray = NDArray[np.int64]
 
 CHUNK = 1024
 """Persons at a time: their posteriors on 61 nodes fill half a megabyte and stay in the cache of one core."""
-SHIFT_POINTS = 256
+SHIFT_CELLS = 512
+KEPT_BYTES = 1 << 25
+"""One-hot matrices of all blocks together are kept between sweeps when they take no more than this."""
+LIGHTEST_NODE = 1e-13
+"""Nodes with a smaller share of all persons are left out of second derivatives."""
 HALF_LOG_TWO_PI = 0.9189385332046727
 
 
@@ -75,6 +79,42 @@ class _Tables:
     slopes: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class _Exponent:
+    """The exponent t·theta + base(theta) of a plain block, and a close upper bound of its maximum for every t.
+
+    The maximum is a convex function of t, so the straight lines between its values on a grid lie just above it.
+    """
+
+    nodes: FloatArray
+    base: FloatArray
+    low: float
+    step: float
+    tops: FloatArray
+
+    @classmethod
+    def of(cls, nodes: FloatArray, base: FloatArray, reach: tuple[float, float]) -> _Exponent:
+        """For weighted scores within `reach`."""
+        low = reach[0] - 1e-6
+        step = (reach[1] - reach[0] + 2e-6) / SHIFT_CELLS
+        grid = low + step * np.arange(SHIFT_CELLS + 1.0)
+        return cls(nodes, base, low, step, (grid[:, None] * nodes + base).max(axis=1))
+
+    def write(self, t: FloatArray, out: FloatArray) -> FloatArray:
+        """Writes the exponent less its bound into `out`, shape (n_persons, n_nodes), and returns the bound."""
+        place = (t - self.low) / self.step
+        cell = np.minimum(place.astype(np.int64), SHIFT_CELLS - 1)
+        below = self.tops[cell]
+        bound = below + (place - cell) * (self.tops[cell + 1] - below)
+        left = np.empty((len(t), 3))
+        left[:, 0], left[:, 1], left[:, 2] = t, bound, 1.0
+        np.matmul(left, np.stack((self.nodes, -np.ones_like(self.base), self.base)), out=out)
+        return bound
+
+
+_NO_EXPONENT = _Exponent(np.zeros(1), np.zeros(1), 0.0, 1.0, np.zeros(1))
+
+
 class Expectation:
     """Blocks of persons, ready for sweeps.
 
@@ -96,6 +136,8 @@ class Expectation:
             in_power[bank.items] = bank.family == "power"
         self._is_plain = [not block.is_masked and bool(in_power[block.items].all()) for block in self.blocks]
         self._plain_sums = self._count_categories()
+        self._last: tuple[FloatArray, Expected] | None = None
+        self._kept = self._kept_one_hot()
         groups = slice(layout.first_mean, layout.first_coefficient)
         is_fixed = (layout.free[groups] < 0).reshape(2, -1).all(axis=0)
         # A distribution that is not estimated may be made to sum to one on the nodes; otherwise that would bend its gradient.
@@ -117,7 +159,12 @@ class Expectation:
     # ------------------------------------------------------------------------------------------------ one sweep
 
     def sweep(self, full: FloatArray) -> Expected:
-        """Log-likelihood, expected counts and gradient at a full parameter vector."""
+        """Log-likelihood, expected counts and gradient at a full parameter vector (the last one is remembered)."""
+        if self._last is None or not np.array_equal(self._last[0], full):
+            self._last = (full.copy(), self._swept(full))
+        return self._last[1]
+
+    def _swept(self, full: FloatArray) -> Expected:
         layout, q = self.layout, len(self.nodes)
         at = layout.curves(full, self.nodes)
         tables = self._tables(full, at)
@@ -180,14 +227,16 @@ class Expectation:
         work = np.empty((min(CHUNK, block.n_persons), len(self.nodes)))
         base = log_prior if block.is_masked else log_prior + tables.base[block.items].sum(axis=0)
         weights_of_x = tables.slopes[block.items] if is_plain else self._general_table(block, tables)
+        pulls = None if own is None else own / sd**2
+        bound = _Exponent.of(self.nodes, base, self._reach(block, weights_of_x, pulls)) if is_plain else _NO_EXPONENT
         for start in range(0, block.n_persons, CHUNK):
             rows = slice(start, min(start + CHUNK, block.n_persons))
             posterior = work[: rows.stop - rows.start]
-            pull = None if own is None else own[rows] / sd**2
+            pull = None if pulls is None else pulls[rows]
             if is_plain:
                 x = block.scores[rows].astype(np.float64)
                 t = x @ weights_of_x
-                scale = self._plain_posterior(t if pull is None else t + pull, base, posterior)
+                scale = bound.write(t if pull is None else t + pull, posterior)
             else:
                 x = self._one_hot(block, rows)
                 np.matmul(x, weights_of_x, out=posterior)
@@ -201,17 +250,11 @@ class Expectation:
                 scale = scale - 0.5 * (own[rows] / sd) ** 2
             yield _Chunk(rows, x, posterior, posterior @ self._moments[:, 0], scale)
 
-    def _plain_posterior(self, t: FloatArray, base: FloatArray, out: FloatArray) -> FloatArray:
-        """Writes t·theta + base - scale into `out`; the scale is a bound of the maximum, from a table over t."""
-        low, high = float(t.min()), float(t.max())
-        grid = np.linspace(low, high + 1e-9, SHIFT_POINTS)
-        scale = np.interp(t, grid, (grid[:, None] * self.nodes + base).max(axis=1))
-        np.matmul(
-            np.stack((t, scale, np.ones_like(t)), axis=1),
-            np.stack((self.nodes, -np.ones_like(base), base)),
-            out=out,
-        )
-        return scale
+    def _reach(self, block: Block, slopes: FloatArray, pull: FloatArray | None) -> tuple[float, float]:
+        """Lowest and highest that a person's weighted score can be."""
+        ends = slopes * self.layout.n_steps[block.items]
+        low, high = float(np.minimum(ends, 0.0).sum()), float(np.maximum(ends, 0.0).sum())
+        return (low, high) if pull is None else (low + float(pull.min()), high + float(pull.max()))
 
     def _columns(self, block: Block) -> list[tuple[int, IntArray]]:
         """Categories and, for each, the positions within the block of items that have it."""
@@ -219,7 +262,19 @@ class Expectation:
         first = 0 if block.is_masked else 1
         return [(k, np.flatnonzero(steps >= k)) for k in range(first, int(steps.max()) + 1)]
 
+    def _kept_one_hot(self) -> dict[int, FloatArray]:
+        """One-hot matrices of the blocks that take the general way, by block, if they are small enough to keep."""
+        general = [block for block, is_plain in zip(self.blocks, self._is_plain, strict=True) if not is_plain]
+        cells = sum(block.n_persons * sum(len(p) for _, p in self._columns(block)) for block in general)
+        if 8 * cells > KEPT_BYTES:
+            return {}
+        return {id(block): self._fresh_one_hot(block, slice(0, block.n_persons)) for block in general}
+
     def _one_hot(self, block: Block, rows: slice) -> FloatArray:
+        kept = self._kept.get(id(block))
+        return self._fresh_one_hot(block, rows) if kept is None else kept[rows]
+
+    def _fresh_one_hot(self, block: Block, rows: slice) -> FloatArray:
         scores = block.scores[rows]
         parts = [
             scores[:, positions] == k if len(positions) < len(block.items) else scores == k
@@ -339,7 +394,8 @@ class Expectation:
             out[bank.places[:, :, None], bank.places[:, None, :]] += values
         tables = self._tables(full, found.curves)
         for block, is_plain in zip(self.blocks, self._is_plain, strict=True):
-            self._add_group_curvature(block, is_plain, full, tables, out)
+            if (self.layout.free[self.layout.first_mean :] >= 0).any():
+                self._add_group_curvature(block, is_plain, full, tables, out)
             places = self._places(block)
             missing = (
                 self._plain_missing(block, full, tables, found)
@@ -508,6 +564,8 @@ class Expectation:
         """Sum over persons of the posterior covariance of their score vectors, by the general way."""
         parts = self._general_parts(block, full, found)
         n_places = parts.shape[2]
+        share = found.node_counts.max(axis=0)
+        heavy = np.flatnonzero(share > LIGHTEST_NODE * share.sum())
         second = np.zeros((len(self.nodes), parts.shape[1], parts.shape[1]))
         outer = np.zeros((n_places, n_places))
         for chunk in self._chunks(block, False, full, tables):
@@ -515,12 +573,12 @@ class Expectation:
             weights = block.weights[chunk.rows]
             p = chunk.posterior / chunk.total[:, None]
             weighted = p * weights[:, None]
-            for node in range(len(self.nodes)):
+            for node in heavy:
                 second[node] += (x * weighted[:, node, None]).T @ x
             mean = self._mean_scores(x, p, parts)
             outer += (mean * weights[:, None]).T @ mean
         total = np.zeros((n_places, n_places))
-        for node in range(len(self.nodes)):
+        for node in heavy:
             total += parts[node].T @ second[node] @ parts[node]
         return total - outer
 

@@ -334,7 +334,7 @@ class _Run:
             ascent = self._climb(expectation, x)
             sweeps, newton_steps = sweeps + ascent.sweeps, newton_steps + ascent.newton_steps
             x = ascent.top.x
-            error = self._quadrature_error(expectation, x, density)
+            error = self._quadrature_error(expectation, x)
             if abs(error) <= REFINED_WHEN and self._covers(nodes, x):
                 break
             density = density if abs(error) <= REFINED_WHEN else 2.0 * density
@@ -399,17 +399,17 @@ class _Run:
             x,
             tolerance=self.options.tolerance,
             max_sweeps=self.options.max_sweeps,
-            newton_below=1e-7 if general else 0.02,
+            newton_below=0.0 if general else 0.02,
             watch=self.options.watch,
         )
 
-    def _quadrature_error(self, expectation: Expectation, x: FloatArray, density: float) -> float:
+    def _quadrature_error(self, expectation: Expectation, x: FloatArray) -> float:
         """Change of the log-likelihood on nodes half a step away: zero where the rule is exact."""
         nodes = expectation.nodes
         between = (nodes[1:] + nodes[:-1]) / 2.0
         full = self.layout.full(x)
         moved = expectation.with_nodes(between).sweep(full).log_likelihood
-        here = expectation.sweep(full).log_likelihood
+        here = expectation.sweep(full).log_likelihood  # remembered from the climb
         return (moved - here) / 2.0
 
     def _check_top(self, ascent: Ascent) -> None:
