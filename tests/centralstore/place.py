@@ -46,6 +46,8 @@ DAY_MS = 86_400_000
 START_MS = 1_795_420_800_000
 """2026-11-23 08:00 UTC: nine o'clock at the site."""
 
+OPENED_MS = START_MS - 3_600_000
+
 RELEASE = "norskprove-test.v1"
 PASSWORD = "en lang setning"
 
@@ -306,11 +308,10 @@ def new_sitting(**changes: Any) -> NewSitting:
 ALL_PARTS = (NewEnrolment("listening"), NewEnrolment("reading"), NewEnrolment("writing", "A2-B1"))
 
 
-def make_site(folder: Path, keys: KeyFolder, package: bytes) -> Site:
-    """A store with one planned sitting of three candidates, staff, and no PC yet; close its store afterwards."""
+def furnish(folder: Path, keys: KeyFolder, package: bytes) -> None:
+    """Make a store in ``folder``/store with one planned sitting of three candidates, staff, and no PC yet."""
     init_folder(folder / "store", content_key=keys.signing_key().public.hex, cost=TEST_COST)
-    clock = Clock(START_MS - 3_600_000)
-    store = Store.open(folder / "store", clock=clock)
+    store = Store.open(folder / "store", clock=Clock(OPENED_MS))
     store.add_release(COMMAND_LINE, package)
     for user, name, role, room in (
         ("mona", "Mona Lie", Role.TEST_MANAGER, ""),
@@ -322,6 +323,13 @@ def make_site(folder: Path, keys: KeyFolder, package: bytes) -> Site:
     for seat, (number, name) in enumerate((("100234", "Amina Yusuf"), ("100251", ""), ("100266", "Jan Kos")), start=1):
         store.add_candidate(COMMAND_LINE, NewCandidate(number, name, not name, f"k{number}", "blå stol 41"))
         store.add_place(COMMAND_LINE, NewPlace("s1", number, seat, ALL_PARTS))
+    store.close()
+
+
+def enter(folder: Path, keys: KeyFolder, package: bytes) -> Site:
+    """The furnished store in ``folder``, opened an hour before its sitting; close its store afterwards."""
+    clock = Clock(OPENED_MS)
+    store = Store.open(folder / "store", clock=clock)
     transport = httpx.ASGITransport(app=build_app(store), raise_app_exceptions=False)
     http = httpx.AsyncClient(transport=transport, base_url="https://store.test")
     return Site(folder, keys, clock, store, http, package)
