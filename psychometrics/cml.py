@@ -29,7 +29,7 @@ from psychometrics.errors import (
     SingularInformationError,
 )
 from psychometrics.items import ItemParameters, SlopeIntercept, as_model, to_difficulty
-from psychometrics.recoding import Census, Recoding
+from psychometrics.recoding import Census, Recoding, column_counts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -157,13 +157,15 @@ class _Problem:
         out = np.zeros(len(self.category))
         for k in range(1, int(self.recoding.n_steps.max()) + 1):
             with_k = np.flatnonzero(self.recoding.n_steps >= k)
-            out[self.offsets[with_k] + k - 1] = self.weights @ (self.data.scores[:, with_k] == k)
+            chosen = self.data.scores if len(with_k) == self.data.n_items else self.data.scores[:, with_k]
+            out[self.offsets[with_k] + k - 1] = column_counts(chosen == k, self.data.weights)
         return out
 
     def _forms(self, raw: ResponseMatrix, design: Design | None) -> list[_Form]:
         if design is not None and design.rules:
             return self._routed(design)
-        patterns = list(same_rows(self.data.answered))
+        answered = self.data.answered
+        patterns = [np.arange(self.data.n_persons)] if answered.all() else list(same_rows(answered))
         if design is None and bool((raw.scores == NOT_PRESENTED).any()):
             raise BlockMissingError(len(patterns))
         return self._booklets(patterns)
@@ -193,7 +195,9 @@ class _Problem:
         return _Stage(part, 0, self.parts[part].max_score, "module")
 
     def _totals(self, rows: IntArray, items: IntArray) -> FloatArray:
-        scores = self.data.scores[np.ix_(rows, items)].sum(axis=1, dtype=np.int64)
+        is_whole = len(rows) == self.data.n_persons and len(items) == self.data.n_items
+        chosen = self.data.scores if is_whole else self.data.scores[np.ix_(rows, items)]
+        scores = (chosen.astype(np.float32) @ np.ones(len(items), dtype=np.float32)).astype(np.int64)
         return np.bincount(scores, weights=self.weights[rows], minlength=int(self.recoding.n_steps[items].sum()) + 1)
 
     def _routed(self, design: Design) -> list[_Form]:
@@ -318,9 +322,7 @@ class _Problem:
         return self._report(d, height, norm, information, steps, warnings)
 
     def _start(self) -> FloatArray:
-        zero = np.zeros(self.data.n_items)
-        for k in range(self.data.n_items):
-            zero[k] = self.weights @ (self.data.scores[:, k] == 0)
+        zero = column_counts(self.data.scores == 0, self.data.weights)
         return np.log((self.observed + 0.5) / np.repeat(zero + 0.5, self.recoding.n_steps))
 
     def _report(
