@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
-from centralstore.errors import DamagedError, NotNowError, UnknownDeviceError
+from centralstore.errors import DamagedError, NotFoundError, NotNowError, UnknownDeviceError
 from centralstore.records import DeviceView
 from centralstore.store.devices import Devices, require_cleared
 from centralstore.tables import Conflict, Device, GivenOrder, KeptEnvelope, KeptProgress, Sitting
@@ -149,7 +149,8 @@ class Delivery(Devices):
         """Take in a PC's signed sign of life; one that is older than what is known changes nothing.
 
         Raises:
-            DamagedError: not a progress record of this PC.
+            DamagedError: not a progress record of this PC, or an attempt that is somebody else's.
+            NotFoundError: the sitting is not in this PC's room.
         """
         require_cleared(device)
         try:
@@ -166,9 +167,14 @@ class Delivery(Devices):
         sender = session.get_one(Device, told.device)
         sender.last_contact_ms = self.now_ms()
         session.add(sender)
-        if not told.attempt or session.get(Sitting, told.sitting) is None:
+        sitting = session.get(Sitting, told.sitting)
+        if sitting is None or (sitting.site, sitting.room) != (sender.site, sender.room):
+            raise NotFoundError("Sitting", told.sitting, "It is not in this PC's room.")
+        if not told.attempt:
             return
         row = session.get(KeptProgress, told.attempt)
+        if row is not None and (row.sitting, row.candidate, row.part) != (told.sitting, told.candidate, told.part):
+            raise DamagedError("Progress", f"attempt {told.attempt} is another candidate's or part's")
         if row is not None and row.device == told.device and row.sequence >= told.sequence:
             return
         session.merge(
