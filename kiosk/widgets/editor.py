@@ -182,12 +182,11 @@ class ScriptEditor(QPlainTextEdit):
 
     def paste_own(self) -> None:
         """*Lim inn*: what was copied inside the test; anything else is refused and told."""
-        source = QGuiApplication.clipboard().mimeData()
-        if source.hasFormat(OWN_TYPE):
-            self.insertFromMimeData(source)
-            self.ensureCursorVisible()
-        elif source.formats():
-            self.paste_refused.emit()
+        source = _offered(QClipboard.Mode.Clipboard)
+        if source is None:
+            return
+        self.insertFromMimeData(source)
+        self.ensureCursorVisible()
 
     def copy_own(self) -> None:
         """*Kopier*."""
@@ -232,6 +231,9 @@ class ScriptEditor(QPlainTextEdit):
         command = self._command(event)
         if command is not None:
             command()
+            event.accept()
+        elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+            # Tab leaves the editor (`setTabChangesFocus`); where there is nothing to go to it still types nothing.
             event.accept()
         elif _types(event):
             self._type(event.text())
@@ -298,9 +300,10 @@ class ScriptEditor(QPlainTextEdit):
     @override
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.MiddleButton:
-            source = QGuiApplication.clipboard().mimeData(QClipboard.Mode.Selection)
-            if source.formats() and not source.hasFormat(OWN_TYPE):
-                self.paste_refused.emit()
+            source = _offered(QClipboard.Mode.Selection)
+            if source is None or not source.hasFormat(OWN_TYPE):
+                if source is not None:
+                    self.paste_refused.emit()
                 return
         with self.draft.because("paste"):
             super().mouseReleaseEvent(event)
@@ -326,6 +329,12 @@ class ScriptEditor(QPlainTextEdit):
     def put_caret_at_end(self) -> None:
         """Where writing goes on."""
         self.moveCursor(QTextCursor.MoveOperation.End)
+
+
+def _offered(mode: QClipboard.Mode) -> QMimeData | None:
+    """What a clipboard holds; None when it is empty (Qt then gives no data at all, whatever its stubs say)."""
+    held: QMimeData | None = QGuiApplication.clipboard().mimeData(mode)
+    return held if held and held.formats() else None
 
 
 def _types(event: QKeyEvent) -> bool:
