@@ -124,7 +124,7 @@ def level_table(
 
 
 def _on_engine_nodes(panel: PanelModel, mean: float, sd: float) -> tuple[ExactEvaluation, FloatArray]:
-    """The very nodes on which the engine computes a result's theta, so that both fall on the same side of a cut score."""
+    """The very nodes on which the engine computes a theta, so that both fall on the same side of a cut score."""
     nodes = np.array(Normal(mean, sd).nodes())
     return evaluate(panel, nodes), normal_weights(nodes, mean=mean, sd=sd)
 

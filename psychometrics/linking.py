@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.optimize import brentq, least_squares
 
-from psychometrics.curves import ItemCurves, category_curves
+from psychometrics.curves import ItemCurves, LogisticCurves, category_curves, curves_of
 from psychometrics.data import FloatArray
 from psychometrics.errors import CategoriesDifferError, NoDifficultiesError, NoSpreadError, TooFewCommonItemsError
 from psychometrics.exact import normal_weights, sum_score_distribution
@@ -269,19 +269,35 @@ def _curves(pairs: _Pairs, problem: _Problem) -> tuple[float, float]:
 
 def _residuals(line: FloatArray, pairs: _Pairs, problem: _Problem) -> FloatArray:
     slope, intercept = float(line[0]), float(line[1])
+    new, base = (tuple(pair[side] for pair in pairs) for side in (0, 1))
+    differences = [_curve_differences(new, base, slope, intercept, problem)]
+    if problem.symmetry == "both":
+        differences.append(_curve_differences(base, new, 1.0 / slope, -intercept / slope, problem))
     root = np.sqrt(problem.grid.weights)
-    on_base = [(_moved(new, slope, intercept), base) for new, base in pairs]
-    on_new = [(new, _moved(base, 1.0 / slope, -intercept / slope)) for new, base in pairs]
-    sides = [on_base] if problem.symmetry == "base" else [on_base, on_new]
-    return np.concatenate([(_curve_differences(side, problem) * root).ravel() for side in sides])
+    return np.concatenate([(difference * root).ravel() for difference in differences])
 
 
-def _curve_differences(pairs: Sequence[tuple[ItemParameters, ItemParameters]], problem: _Problem) -> FloatArray:
+def _curve_differences(
+    moving: Sequence[ItemParameters],
+    still: Sequence[ItemParameters],
+    slope: float,
+    intercept: float,
+    problem: _Problem,
+) -> FloatArray:
+    """Curves of the still items less those of the moving ones on their scale: per category (Haebara) or summed."""
     theta = problem.grid.theta
-    curves = [(category_curves(new, theta)[0][1:], category_curves(base, theta)[0][1:]) for new, base in pairs]
+    one, other = curves_of(moving), curves_of(still)
+    if isinstance(one, LogisticCurves) and isinstance(other, LogisticCurves):
+        moved = LogisticCurves(one.a / slope, slope * one.b + intercept, one.c)
+        each = other.correct(theta) - moved.correct(theta)
+        return each if problem.method == "haebara" else each.sum(axis=0)
+    curves = [
+        (category_curves(_moved(item, slope, intercept), theta)[0][1:], category_curves(target, theta)[0][1:])
+        for item, target in zip(moving, still, strict=True)
+    ]
     if problem.method == "haebara":
-        return np.concatenate([base - new for new, base in curves])
-    return np.sum([np.arange(1, len(new) + 1) @ (base - new) for new, base in curves], axis=0)
+        return np.concatenate([there - here for here, there in curves])
+    return np.sum([np.arange(1, len(here) + 1) @ (there - here) for here, there in curves], axis=0)
 
 
 def _moved(item: ItemParameters, slope: float, intercept: float) -> ItemParameters:
