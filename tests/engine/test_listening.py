@@ -146,6 +146,15 @@ def test_a_crash_neither_shortens_nor_lengthens_the_part():
     run.check_replay()
 
 
+def test_a_play_that_sounds_or_is_over_cannot_go_on_from_where_it_is():
+    run = at_first_play()
+    item = run.attempt.items[0]
+    run.do(PlayBegun, item, 1, 0).do(PlayPosition, item, 1, 100)
+    assert run.refusal_code(PlayBegun, item, 1, run.step.frame) == "play_spent"
+    run.do(PlayEnded, item, 1, FRAMES)
+    assert run.refusal_code(PlayBegun, item, 1, run.step.frame) == "play_spent"
+
+
 def test_positions_never_go_back_nor_past_the_clip():
     run = at_first_play()
     item = run.attempt.items[0]
@@ -183,7 +192,7 @@ def test_the_candidate_moves_nothing_in_listening():
     assert run.refusal_code(Submitted, "time") == "time_not_out"
     assert run.attempt.left_ms(run.now_ms) is None
     assert run.refusal_code(VolumeSet, 0) == run.refusal_code(VolumeSet, 11) == "unknown_volume"
-    assert run.do(VolumeSet, 10).attempt.volume == 10
+    assert [run.do(VolumeSet, volume).attempt.volume for volume in (1, 10)] == [1, 10]
 
 
 def test_steps_come_in_order_and_not_before_their_time():
