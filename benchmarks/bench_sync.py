@@ -41,14 +41,25 @@ from sync.writer import Disk, JournalWriter  # noqa: E402
 
 DEVICE, STORE, RESULTS, RECOVERY = DeviceKeys.create(), SigningKey.create(), BoxKey.create(), BoxKey.create()
 RECIPIENTS = (*results_recipients([RESULTS.public], 1), recovery_recipient(RECOVERY.public))
+FEW = 100
 BINDING = Binding("bench", "a" * 32, "pc-bench", "release")
 
 
 def row(name: str, unit: str, times: list[float], goal: str, note: str) -> list[dict[str, object]]:
-    """Median with interquartile range, and the 99th percentile as a row of its own."""
+    """Median with interquartile range, and, of many, the 99th percentile as a row of its own."""
     low, median, high = statistics.quantiles(times, n=4)
     worst = statistics.quantiles(times, n=100)[98]
     common: dict[str, object] = {"unit": unit, "n": len(times), "peer": None, "note": note}
+    if len(times) < FEW:
+        return [
+            {
+                "name": f"sync: {name}",
+                "median": round(median, 2),
+                "spread": round(high - low, 2),
+                "goal": goal,
+                **common,
+            }
+        ]
     return [
         {"name": f"sync: {name}", "median": round(median, 2), "spread": round(high - low, 2), "goal": "", **common},
         {"name": f"sync: {name}, p99", "median": round(worst, 2), "spread": 0.0, "goal": goal, **common},

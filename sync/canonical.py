@@ -15,7 +15,16 @@ from engine.canonical import canonical_bytes
 from engine.errors import EngineError
 from sync.errors import DamagedError
 
-__all__ = ["MAX_INT", "Message", "canonical_bytes", "parse_canonical", "parse_model", "parse_table", "plain_of"]
+__all__ = [
+    "MAX_INT",
+    "Message",
+    "canonical_bytes",
+    "parse_canonical",
+    "parse_model",
+    "parse_table",
+    "plain_of",
+    "read_model",
+]
 
 MAX_INT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
@@ -72,9 +81,20 @@ def parse_model(model: type[M], plain: object, what: str) -> M:
         DamagedError: a field is missing, unknown, of the wrong type or out of range; the sentence names it.
     """
     try:
-        return model.model_validate_json(canonical_bytes(plain))
-    except (ValidationError, EngineError) as error:
-        raise DamagedError(what=what, fault=_first_fault(error)) from error
+        spelled = canonical_bytes(plain)
+    except EngineError as error:
+        raise DamagedError(what=what, fault="it is not plain data") from error
+    return _validated(model, spelled, what)
+
+
+def read_model(model: type[M], data: bytes, what: str, *, limit: int) -> M:
+    """A strict model from canonical JSON; refuses what `parse_canonical` and `parse_model` refuse.
+
+    Raises:
+        DamagedError: see there.
+    """
+    parse_canonical(data, what, limit=limit)
+    return _validated(model, data, what)
 
 
 def plain_of(message: Message) -> dict[str, Any]:
@@ -86,9 +106,14 @@ def _refuse(_text: str) -> NoReturn:
     raise ValueError
 
 
-def _first_fault(error: Exception) -> str:
+def _validated(model: type[M], data: bytes, what: str) -> M:
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise DamagedError(what=what, fault=_first_fault(error)) from error
+
+
+def _first_fault(error: ValidationError) -> str:
     """The first fault's field and rule, never the value: it may be someone's name."""
-    if isinstance(error, ValidationError):
-        fault = error.errors(include_input=False, include_url=False)[0]
-        return f"field '{'.'.join(str(step) for step in fault['loc'])}': {fault['type']}"
-    return "it is not plain data"
+    fault = error.errors(include_input=False, include_url=False)[0]
+    return f"field '{'.'.join(str(step) for step in fault['loc'])}': {fault['type']}"

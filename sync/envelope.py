@@ -9,11 +9,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, parse_table, plain_of
+from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, parse_table, plain_of, read_model
 from sync.errors import DamagedError, SyncUsageError
 from sync.keys import SIGNATURE_BYTES, SUITE, SigningKey, VerifyKey, sha256_hex
 from sync.segment import (
@@ -37,7 +38,8 @@ ENVELOPE_MAGIC: Final = b"PVRMENV1"
 RECORDS_BYTES: Final = 20_000
 """Records are packed up to this size; a single longer record travels alone."""
 
-MAX_ENVELOPE_BYTES: Final = 12 + 4096 + 2 * (4 + MAX_HEADER_BYTES) + 4 + MAX_RECORD_BYTES + SIGNATURE_BYTES
+_MAX_HEADER: Final = 4096
+MAX_ENVELOPE_BYTES: Final = 12 + _MAX_HEADER + 2 * (4 + MAX_HEADER_BYTES) + 4 + MAX_RECORD_BYTES + SIGNATURE_BYTES
 _PURPOSE: Final = "envelope"
 _WHAT: Final = "envelope"
 _LENGTH: Final = struct.Struct(">I")
@@ -193,7 +195,7 @@ def verify(data: bytes, device_key: VerifyKey, *, erased: Collection[StreamName]
     parts = _split(data)
     device_key.verify(_PURPOSE, parts.signed, parts.signature, what=_WHAT, signer="the device it names")
     header = _header(parts)
-    preamble = _preamble(parts)
+    preamble = _preamble(parts.segment, parts.keys)
     for stream in preamble.header.streams:
         if stream.name not in preamble.keys and stream.name not in erased:
             raise DamagedError(what=_WHAT, fault=f"the sealed keys of stream '{stream.name}' are missing")
@@ -277,13 +279,15 @@ def _take(data: bytes, place: int) -> tuple[bytes, int]:
 
 
 def _header(parts: _Parts) -> EnvelopeHeader:
-    return parse_model(EnvelopeHeader, parse_canonical(parts.header, _WHAT, limit=4096), _WHAT)
+    return read_model(EnvelopeHeader, parts.header, _WHAT, limit=_MAX_HEADER)
 
 
-def _preamble(parts: _Parts) -> Preamble:
+@lru_cache(maxsize=256)
+def _preamble(segment: bytes, keys: bytes) -> Preamble:
+    """The preamble in these bytes. Remembered, because the envelopes of a segment all carry the same."""
     plain = {
-        "header": parse_canonical(parts.segment, _WHAT, limit=MAX_HEADER_BYTES),
-        "keys": parse_canonical(parts.keys, _WHAT, limit=MAX_HEADER_BYTES),
+        "header": parse_canonical(segment, _WHAT, limit=MAX_HEADER_BYTES),
+        "keys": parse_canonical(keys, _WHAT, limit=MAX_HEADER_BYTES),
     }
     return parse_model(Preamble, plain, _WHAT)
 

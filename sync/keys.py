@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model
+from sync.canonical import Message, canonical_bytes, read_model
 from sync.errors import CannotOpenError, DamagedError, FileFailedError, SyncUsageError, WrongSignatureError
 
 SUITE: Final = 1
@@ -288,7 +288,7 @@ class DeviceKeys:
             raise DamagedError(
                 what="device key file", fault=f"its mode is {mode:o}", remedy="Set it to 600, or enrol this PC again"
             )
-        content = parse_model(_DeviceKeysFile, parse_canonical(data, "device key file", limit=1024), "device key file")
+        content = read_model(_DeviceKeysFile, data, "device key file", limit=1024)
         box = BoxKey(_raw_from_hex(content.box, "X25519 private key"))
         return cls(box, SigningKey(_raw_from_hex(content.signing, "Ed25519 private key")))
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sync.canonical import MAX_INT, Message, canonical_bytes, parse_canonical, parse_model, plain_of
+from sync.canonical import MAX_INT, Message, canonical_bytes, parse_model, plain_of, read_model
 from sync.errors import DamagedError, ForgedOrderError, NotForUsError, OrderSequenceError, WrongSignatureError
 from sync.keys import SigningKey, VerifyKey, sha256_hex
 from sync.segment import NO_HASH, Hash, Id
@@ -128,7 +128,7 @@ class OrderList:
 
     def extended(self, data: bytes) -> OrderList:
         """The list with the new orders of an answer; all of them or, with an error as in `verify`, none."""
-        message = parse_model(_OrderMessage, parse_canonical(data, "order list", limit=MAX_ORDERS_BYTES), "order list")
+        message = read_model(_OrderMessage, data, "order list", limit=MAX_ORDERS_BYTES)
         if message.sitting != self.sitting:
             raise NotForUsError(what="order list", field="sitting", expected=self.sitting, found=message.sitting)
         known = self

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Field, model_validator
 
-from sync.canonical import MAX_INT, Message, canonical_bytes, parse_canonical, parse_model, plain_of
+from sync.canonical import MAX_INT, Message, canonical_bytes, parse_model, plain_of, read_model
 from sync.errors import CannotOpenError, DamagedError, SyncUsageError
 from sync.keys import SUITE, BoxKey, BoxPublic, hpke_open, hpke_seal, random_key, sha256, sha256_hex
 
@@ -289,8 +289,7 @@ def decode_preamble(block: bytes) -> Preamble:
 
 def parse_preamble(body: bytes) -> Preamble:
     """A preamble from its canonical JSON; see `decode_preamble` for what is refused."""
-    plain = parse_canonical(body, "segment header", limit=MAX_HEADER_BYTES)
-    return parse_model(Preamble, plain, "segment header")
+    return read_model(Preamble, body, "segment header", limit=MAX_HEADER_BYTES)
 
 
 # --- records ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypeVar
 
 from pydantic import Field, JsonValue
 
-from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, plain_of
+from sync.canonical import Message, canonical_bytes, parse_model, plain_of, read_model
 from sync.errors import DamagedError
 from sync.keys import SigningKey, VerifyKey
 
@@ -56,8 +56,7 @@ def open_message(
         DamagedError: not a signed message of this kind, or a body that breaks its model.
         WrongSignatureError: not signed by that key.
     """
-    plain = parse_canonical(data, kind, limit=limit)
-    signed = parse_model(_Signed, plain, kind)
+    signed = read_model(_Signed, data, kind, limit=limit)
     if signed.kind != kind:
         raise DamagedError(what=kind, fault="it is a signed message of another kind")
     body = canonical_bytes(signed.body)
