@@ -66,6 +66,11 @@ class MantelHaenszel:
         """Significant at 5 %."""
         return self.p < SIGNIFICANCE
 
+    @property
+    def evidence(self) -> float:
+        """Larger means more against the item."""
+        return self.chi_square
+
 
 @dataclass(frozen=True, slots=True)
 class LogisticDif:
@@ -85,6 +90,11 @@ class LogisticDif:
     def is_flagged(self) -> bool:
         """Significant at 5 %."""
         return self.p_both < SIGNIFICANCE
+
+    @property
+    def evidence(self) -> float:
+        """Larger means more against the item."""
+        return self.both
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,12 +328,21 @@ def _purified(
     kept = everything
     findings = tuple(examine(kept, column) for column in range(n_items))
     for _ in range(PURIFICATION_ROUNDS if purify == "yes" else 0):
-        clean = frozenset(column for column, finding in enumerate(findings) if not finding.is_flagged)
-        if clean == kept or not clean:
+        clean = _clean(findings)
+        if clean == kept:
             break
         kept = clean
         findings = tuple(examine(kept, column) for column in range(n_items))
     return findings
+
+
+def _clean(findings: Sequence[Finding]) -> frozenset[int]:
+    """Items without a flag; when all have one, the half that speaks least against itself, to have a place to begin."""
+    clean = frozenset(column for column, finding in enumerate(findings) if not finding.is_flagged)
+    if clean:
+        return clean
+    order = sorted(range(len(findings)), key=lambda column: findings[column].evidence)
+    return frozenset(order[: max(len(order) // 2, 1)])
 
 
 def drift(
