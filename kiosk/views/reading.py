@@ -386,11 +386,12 @@ class TaskList(Overlay):
         self.body.addLayout(legend)
         self.body.addSpacing(look.space(16))
         self.saved = SavedSign(look)
-        self.saved.show_state(screen.frame.saved)
         line = row()
         line.addWidget(self.saved)
         line.addStretch(1)
         self.body.addLayout(line)
+        # Only now: a widget that is shown before it stands anywhere would be a window of its own.
+        self.saved.show_state(screen.frame.saved)
         self.body.addWidget(Prose(look, screen.frame.candidate, SMALL, ink=look.colours.ink2))
         close = Button(look, "task_list_close", words("task_list_close"))
         close.clicked.connect(self.close_overlay)

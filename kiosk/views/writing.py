@@ -71,10 +71,10 @@ class EditorFrame(QWidget):
             bar.addWidget(Prose(look, words("deleted_something"), SMALL, ink=look.colours.ink2, wraps=False))
         self.words = Prose(look, "", SMALL_STRONG, wraps=False)
         self.words.setObjectName("word_count")
-        self.words.setVisible(shows_words)
         self.saved = SavedSign(look, "saved_text")
         end = row(margins=(look.space(18), 0, look.space(18), 0), spacing=look.space(12))
-        end.addWidget(self.words)
+        if shows_words:
+            end.addWidget(self.words)
         end.addStretch(1)
         end.addWidget(self.saved)
         foot = held_by(end)

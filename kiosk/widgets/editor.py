@@ -131,6 +131,7 @@ class ScriptEditor(QPlainTextEdit):
         self.look = look
         self.draft = draft
         self._is_in_word = False
+        self._down: set[int] = set()
         self.setObjectName(name)
         self.setAccessibleName(spoken)
         self.setProperty(RING_PROPERTY, "editor_frame")
@@ -226,8 +227,7 @@ class ScriptEditor(QPlainTextEdit):
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if not event.isAutoRepeat():
-            self.key_timed.emit(event.nativeScanCode() or event.key(), True)
+        self._time_down(event)
         command = self._command(event)
         if command is not None:
             command()
@@ -245,9 +245,17 @@ class ScriptEditor(QPlainTextEdit):
 
     @override
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if not event.isAutoRepeat():
-            self.key_timed.emit(event.nativeScanCode() or event.key(), False)
+        code = event.nativeScanCode() or event.key()
+        if not event.isAutoRepeat() and code in self._down:
+            self._down.discard(code)
+            self.key_timed.emit(code, False)
         super().keyReleaseEvent(event)
+
+    def _time_down(self, event: QKeyEvent) -> None:
+        if not event.isAutoRepeat():
+            code = event.nativeScanCode() or event.key()
+            self._down.add(code)
+            self.key_timed.emit(code, True)
 
     def _command(self, event: QKeyEvent) -> Callable[[], None] | None:
         """Undo and redo as both Windows and Linux users know them (Qt on Linux lacks Ctrl+Y), and the clipboard keys."""

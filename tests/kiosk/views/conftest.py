@@ -1,0 +1,117 @@
+"""The real exam window on Qt's offscreen platform, with everything it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from kiosk.intents import Intent, KeyTimed, SetLanguage, SetStill, SetTextSize, SetTheme
+from kiosk.screens import HandInScreen, LeaveModuleScreen, Screen
+from kiosk.views.window import ExamWindow
+
+NONE = Qt.KeyboardModifier.NoModifier
+
+
+class Candidate:
+    """Someone at the window: sees names and texts, presses keys and buttons; settings take effect as the conductor does it."""
+
+    def __init__(self, window: ExamWindow, *, follows_settings: bool = True) -> None:
+        self.window = window
+        self.told: list[Intent] = []
+        self._follows_settings = follows_settings
+        window.intent.connect(self._hear)
+
+    def _hear(self, intent: Intent) -> None:
+        self.told.append(intent)
+        screen = self.window.screen_shown
+        changed = {
+            SetTextSize: lambda: {"text_size": intent.text_size},
+            SetTheme: lambda: {"theme": intent.theme},
+            SetStill: lambda: {"is_still": intent.is_still},
+            SetLanguage: lambda: {"language": intent.language},
+        }.get(type(intent))
+        if screen is not None and changed is not None and self._follows_settings:
+            self.see(with_settings(screen, **changed()))
+
+    def see(self, screen: Screen) -> None:
+        self.window.show_screen(screen)
+        self.settle()
+
+    def settle(self) -> None:
+        for _turn in range(3):
+            QApplication.processEvents()
+
+    def find(self, name: str) -> QWidget:
+        found = next((one for one in self.window.findChildren(QWidget, name) if one.isVisible()), None)
+        assert found is not None, f"{name} is not on the screen"
+        return found
+
+    def sees(self, name: str) -> bool:
+        return any(one.isVisible() for one in self.window.findChildren(QWidget, name))
+
+    def reads(self, name: str) -> str:
+        label = self.find(name)
+        assert isinstance(label, QLabel)
+        return label.text()
+
+    @property
+    def all_text(self) -> str:
+        """Every word on the screen, also those of buttons."""
+        labels = [one.text() for one in self.window.findChildren(QLabel) if one.isVisible()]
+        buttons = [one.text() for one in self.window.findChildren(QAbstractButton) if one.isVisible()]
+        names = [one.accessibleName() for one in self.window.findChildren(QWidget) if one.isVisible()]
+        return "\n".join([*labels, *buttons, *names])
+
+    def press(self, name: str) -> None:
+        QTest.mouseClick(self.find(name), Qt.MouseButton.LeftButton)
+        self.settle()
+
+    def key(self, key: Qt.Key, held: Qt.KeyboardModifier = NONE) -> None:
+        QTest.keyClick(self.window.focusWidget() or self.window, key, held)
+        self.settle()
+
+    def type(self, text: str) -> None:
+        QTest.keyClicks(self.window.focusWidget() or self.window, text)
+        self.settle()
+
+    @property
+    def focus(self) -> str:
+        focused = self.window.focusWidget()
+        return focused.objectName() if focused is not None else ""
+
+    @property
+    def acts(self) -> list[Intent]:
+        """What was told, but for the times of keys."""
+        return [intent for intent in self.told if not isinstance(intent, KeyTimed)]
+
+    def told_of(self, kind: type[Intent]) -> list[Intent]:
+        return [intent for intent in self.told if isinstance(intent, kind)]
+
+
+def with_settings(screen: Screen, **settings: object) -> Screen:
+    """The screen as the candidate now wants it."""
+    changed = replace(screen, settings=replace(screen.settings, **settings))
+    if isinstance(changed, LeaveModuleScreen | HandInScreen):
+        return replace(changed, behind=replace(changed.behind, settings=changed.settings))
+    return changed
+
+
+@pytest.fixture
+def candidate(qtbot: QtBot) -> Generator[Candidate]:
+    """A candidate in front of an active window of 1366 × 768."""
+    window = ExamWindow()
+    window.resize(1366, 768)
+    window.show()
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    yield Candidate(window)
+    window.allow_close()
+    window.close()
+    window.deleteLater()
+    QApplication.processEvents()
