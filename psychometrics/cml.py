@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from psychometrics.arrays import count_into, floats, inverse, joined, run, solve
 from psychometrics.blocks import same_rows
 from psychometrics.data import NOT_PRESENTED, Design, ResponseMatrix
 from psychometrics.errors import (
@@ -37,7 +38,7 @@ IntArray = NDArray[np.int64]
 MAX_STEPS = 60
 TOLERANCE = 1e-8
 PART_SIZE = 10
-"""Items without a rule on their score are handled in parts of about this size: second derivatives grow with its cube."""
+"""Items without a rule on their score are taken in parts of about this size: second derivatives grow with its cube."""
 MAX_HALVINGS = 30
 
 
@@ -187,7 +188,7 @@ class _Problem:
         key = tuple(items.tolist())
         if key not in known:
             known[key] = len(self.parts)
-            places = tuple(np.arange(self.offsets[k], self.offsets[k + 1]) for k in items)
+            places = tuple(run(int(self.offsets[k]), int(self.offsets[k + 1])) for k in items.tolist())
             self.parts.append(_Part(items, places))
         return known[key]
 
@@ -198,7 +199,7 @@ class _Problem:
         is_whole = len(rows) == self.data.n_persons and len(items) == self.data.n_items
         chosen = self.data.scores if is_whole else self.data.scores[np.ix_(rows, items)]
         scores = (chosen.astype(np.float32) @ np.ones(len(items), dtype=np.float32)).astype(np.int64)
-        return np.bincount(scores, weights=self.weights[rows], minlength=int(self.recoding.n_steps[items].sum()) + 1)
+        return count_into(scores, self.weights[rows], int(self.recoding.n_steps[items].sum()) + 1)
 
     def _routed(self, design: Design) -> list[_Form]:
         """Forms of a routed design: every person on the one route that items and scores agree with."""
@@ -235,9 +236,7 @@ class _Problem:
                 stages.append(_Stage(modules[name], rule.low, rule.high, rule.counts))
                 counted = scores[name] if rule.counts == "module" else total
                 fits &= (counted >= rule.low) & (counted <= rule.high)
-            rows = np.concatenate(
-                [rows for pattern, rows in patterns if np.array_equal(pattern, own)] or [np.zeros(0, int)]
-            )
+            rows = joined([rows for pattern, rows in patterns if np.array_equal(pattern, own)])
             rows = rows[fits[rows] & ~taken[rows]]
             taken[rows] = True
             if len(rows):
@@ -304,7 +303,7 @@ class _Problem:
         height, gradient, information = self.look(d, second=True)
         steps = 1
         while np.linalg.norm(gradient) > TOLERANCE * max(1.0, np.sqrt(self.weights.sum())) and steps < MAX_STEPS:
-            step = np.linalg.solve(information + np.outer(direction, direction) * information.trace(), gradient)
+            step = solve(information + np.outer(direction, direction) * information.trace(), gradient)
             before = height
             for _ in range(MAX_HALVINGS):
                 height, gradient, _ = self.look(d + step, second=False)
@@ -323,7 +322,7 @@ class _Problem:
 
     def _start(self) -> FloatArray:
         zero = column_counts(self.data.scores == 0, self.data.weights)
-        return np.log((self.observed + 0.5) / np.repeat(zero + 0.5, self.recoding.n_steps))
+        return floats(np.log((self.observed + 0.5) / np.repeat(zero + 0.5, self.recoding.n_steps)))
 
     def _report(
         self, d: FloatArray, height: float, norm: float, information: FloatArray, steps: int, warnings: tuple[str, ...]
@@ -340,7 +339,7 @@ class _Problem:
         later = np.flatnonzero(self.category > 1.0)
         differences[later, later - 1] = -1.0
         centring = np.eye(n) - np.outer(self.category, differences.mean(axis=0))
-        covariance = centring @ np.linalg.inv(fixed) @ centring.T
+        covariance = centring @ inverse(fixed) @ centring.T
         centred = centring @ d
         forms: list[SlopeIntercept] = []
         for k, item in enumerate(self.data.item_ids):
@@ -437,23 +436,23 @@ class _Walk:
 
     def _mask(self, stage: _Stage, n_scores: int) -> FloatArray:
         """One where a part's score may follow a total before it; shape (size, n_scores)."""
-        score = np.arange(n_scores)
-        total = np.arange(self.size)[:, None] + score
+        score = run(0, n_scores)
+        total = np.add.outer(run(0, self.size), score)
         counted = np.broadcast_to(score, total.shape) if stage.counts == "module" else total
         return ((counted >= stage.low) & (counted <= stage.high) & (total < self.size)).astype(np.float64)
 
     def _along(self, m: int, values: FloatArray) -> FloatArray:
-        """values at (total before + score), masked; shape (size, n_scores)."""
+        """Values at (total before + score), masked; shape (size, n_scores)."""
         n_scores = self.masks[m].shape[1]
-        reach = np.minimum(np.arange(self.size)[:, None] + np.arange(n_scores), self.size - 1)
+        reach = np.minimum(np.add.outer(run(0, self.size), run(0, n_scores)), self.size - 1)
         return self.masks[m] * values[reach]
 
     def _move(self, m: int) -> FloatArray:
         """Weights from total before to total after; shape (size, size)."""
         out = np.zeros((self.size, self.size))
         n_scores = self.masks[m].shape[1]
-        rows = np.repeat(np.arange(self.size), n_scores)
-        columns = (np.arange(self.size)[:, None] + np.arange(n_scores)).ravel()
+        rows = np.repeat(run(0, self.size), n_scores)
+        columns = np.add.outer(run(0, self.size), run(0, n_scores)).reshape(-1)
         inside = columns < self.size
         out[rows[inside], columns[inside]] = (self.masks[m] * self.parts[m].value).ravel()[inside]
         return out

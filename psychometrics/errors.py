@@ -469,3 +469,19 @@ class NoSpreadOfAbilityError(EstimationError):
             f"The responses of group '{group}' show no spread of ability at all: its standard deviation goes to 0. "
             "Check the scoring keys of its items, or join it with another group."
         )
+
+
+class NoParametersError(DataError):
+    """A column of responses without item parameters."""
+
+    def __init__(self, item: str) -> None:
+        super().__init__(
+            f"Item '{item}' has no parameters. Calibrate it first, or leave the column out (--ignore) if it is no item."
+        )
+
+
+class FrequencyError(DataError):
+    """Weights that do not count persons."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(f"{source}: weights are not whole numbers of persons. Give frequencies, or a row a person.")

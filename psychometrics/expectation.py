@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from psychometrics.arrays import joined, run
 from psychometrics.blocks import Block
 from psychometrics.families import Curves, expected_information, observed_information
 from psychometrics.layout import Layout
@@ -80,7 +81,7 @@ class _Tables:
 
 
 @dataclass(frozen=True, slots=True)
-class _Exponent:
+class Exponent:
     """The exponent t·theta + base(theta) of a plain block, and a close upper bound of its maximum for every t.
 
     The maximum is a convex function of t, so the straight lines between its values on a grid lie just above it.
@@ -93,7 +94,7 @@ class _Exponent:
     tops: FloatArray
 
     @classmethod
-    def of(cls, nodes: FloatArray, base: FloatArray, reach: tuple[float, float]) -> _Exponent:
+    def of(cls, nodes: FloatArray, base: FloatArray, reach: tuple[float, float]) -> Exponent:
         """For weighted scores within `reach`."""
         low = reach[0] - 1e-6
         step = (reach[1] - reach[0] + 2e-6) / SHIFT_CELLS
@@ -101,7 +102,7 @@ class _Exponent:
         return cls(nodes, base, low, step, (grid[:, None] * nodes + base).max(axis=1))
 
     def write(self, t: FloatArray, out: FloatArray) -> FloatArray:
-        """Writes the exponent less its bound into `out`, shape (n_persons, n_nodes), and returns the bound."""
+        """Write the exponent less its bound into `out`, shape (n_persons, n_nodes), and return the bound."""
         place = (t - self.low) / self.step
         cell = np.minimum(place.astype(np.int64), SHIFT_CELLS - 1)
         below = self.tops[cell]
@@ -112,7 +113,7 @@ class _Exponent:
         return bound
 
 
-_NO_EXPONENT = _Exponent(np.zeros(1), np.zeros(1), 0.0, 1.0, np.zeros(1))
+_NO_EXPONENT = Exponent(np.zeros(1), np.zeros(1), 0.0, 1.0, np.zeros(1))
 
 
 class Expectation:
@@ -134,24 +135,32 @@ class Expectation:
         in_power = np.zeros(layout.n_items, dtype=np.bool_)
         for bank in layout.banks:
             in_power[bank.items] = bank.family == "power"
-        self._is_plain = [not block.is_masked and bool(in_power[block.items].all()) for block in self.blocks]
+        self._plain = frozenset(id(b) for b in self.blocks if not b.is_masked and bool(in_power[b.items].all()))
         self._plain_sums = self._count_categories()
         self._last: tuple[FloatArray, Expected] | None = None
         self._kept = self._kept_one_hot()
-        groups = slice(layout.first_mean, layout.first_coefficient)
-        is_fixed = (layout.free[groups] < 0).reshape(2, -1).all(axis=0)
-        # A distribution that is not estimated may be made to sum to one on the nodes; otherwise that would bend its gradient.
-        self._is_known = is_fixed & (layout.n_covariates == 0)
+        # A distribution that is not estimated may be made to sum to one on the nodes; otherwise that would bend its
+        # gradient.
+        self._is_known = [
+            layout.n_covariates == 0
+            and layout.free[layout.first_mean + group] < 0
+            and layout.free[layout.first_log_sd + group] < 0
+            for group in range(layout.n_groups)
+        ]
 
     def with_nodes(self, nodes: FloatArray) -> Expectation:
         """The same persons on other nodes."""
         return Expectation(self.layout, self.blocks, nodes)
 
+    def _is_plain(self, block: Block) -> bool:
+        """Whether a weighted score says all about the persons of a block."""
+        return id(block) in self._plain
+
     def _count_categories(self) -> FloatArray:
         """Observed category counts of the blocks that take the short way, shape (n_items, n_categories)."""
         out = np.zeros((self.layout.n_items, self._categories))
-        for block, is_plain in zip(self.blocks, self._is_plain, strict=True):
-            if is_plain:
+        for block in self.blocks:
+            if self._is_plain(block):
                 for k in range(self._categories):
                     out[block.items, k] += block.weights @ (block.scores == k)
         return out
@@ -177,8 +186,8 @@ class Expectation:
             gradient=np.zeros(layout.n_full),
             curves=at,
         )
-        for block, is_plain in zip(self.blocks, self._is_plain, strict=True):
-            self._sweep_block(block, is_plain, full, tables, out)
+        for block in self.blocks:
+            self._sweep_block(block, full, tables, out)
         general = out.counts.sum(axis=2)
         out.log_likelihood += self._plain_constant(full)
         out.category_sums += general
@@ -199,7 +208,7 @@ class Expectation:
         return _Tables(base, relative, slopes)
 
     def _plain_constant(self, full: FloatArray) -> float:
-        """Sum of intercepts over the observed categories, which the short way leaves out of each person's likelihood."""
+        """Sum of intercepts over the observed categories, which the short way leaves out of likelihoods."""
         return sum(
             float((self._plain_sums[bank.items, 1 : bank.n_steps + 1] * full[bank.places[:, 1:]]).sum())
             for bank in self.layout.banks
@@ -207,7 +216,7 @@ class Expectation:
         )
 
     def _prior(self, block: Block, full: FloatArray) -> tuple[float, float, FloatArray, FloatArray | None]:
-        """Mean and sd of the block's group, log prior on the nodes, and persons' own means where there is regression."""
+        """Mean and sd of the block's group, log prior on the nodes, persons' own means under regression."""
         layout = self.layout
         mean = float(full[layout.first_mean + block.group])
         log_sd = float(full[layout.first_log_sd + block.group])
@@ -222,13 +231,14 @@ class Expectation:
             log_prior -= np.log(np.exp(log_prior).sum())
         return mean, sd, log_prior, own
 
-    def _chunks(self, block: Block, is_plain: bool, full: FloatArray, tables: _Tables) -> Iterator[_Chunk]:
+    def _chunks(self, block: Block, full: FloatArray, tables: _Tables) -> Iterator[_Chunk]:
         _, sd, log_prior, own = self._prior(block, full)
+        is_plain = self._is_plain(block)
         work = np.empty((min(CHUNK, block.n_persons), len(self.nodes)))
         base = log_prior if block.is_masked else log_prior + tables.base[block.items].sum(axis=0)
         weights_of_x = tables.slopes[block.items] if is_plain else self._general_table(block, tables)
         pulls = None if own is None else own / sd**2
-        bound = _Exponent.of(self.nodes, base, self._reach(block, weights_of_x, pulls)) if is_plain else _NO_EXPONENT
+        bound = Exponent.of(self.nodes, base, self._reach(block, weights_of_x, pulls)) if is_plain else _NO_EXPONENT
         for start in range(0, block.n_persons, CHUNK):
             rows = slice(start, min(start + CHUNK, block.n_persons))
             posterior = work[: rows.stop - rows.start]
@@ -264,7 +274,7 @@ class Expectation:
 
     def _kept_one_hot(self) -> dict[int, FloatArray]:
         """One-hot matrices of the blocks that take the general way, by block, if they are small enough to keep."""
-        general = [block for block, is_plain in zip(self.blocks, self._is_plain, strict=True) if not is_plain]
+        general = [block for block in self.blocks if not self._is_plain(block)]
         cells = sum(block.n_persons * sum(len(p) for _, p in self._columns(block)) for block in general)
         if 8 * cells > KEPT_BYTES:
             return {}
@@ -290,14 +300,15 @@ class Expectation:
             parts.append(tables.relative[items, k] + (tables.base[items] if block.is_masked else 0.0))
         return np.concatenate(parts)
 
-    def _sweep_block(self, block: Block, is_plain: bool, full: FloatArray, tables: _Tables, out: Expected) -> None:
+    def _sweep_block(self, block: Block, full: FloatArray, tables: _Tables, out: Expected) -> None:
         layout = self.layout
         mean, sd, _, own = self._prior(block, full)
+        is_plain = self._is_plain(block)
         at_nodes = np.zeros(len(self.nodes))
         moments = np.zeros(len(block.items))
         columns = np.zeros((0, 0))
         pulled, squares, cross = 0.0, 0.0, np.zeros(layout.n_covariates)
-        for chunk in self._chunks(block, is_plain, full, tables):
+        for chunk in self._chunks(block, full, tables):
             weights = block.weights[chunk.rows]
             out.log_likelihood += float(weights @ (np.log(chunk.total) + chunk.log_scale))
             share = weights / chunk.total
@@ -393,35 +404,33 @@ class Expectation:
             values = observed_information(bank.family, full[bank.places], self.nodes, counts)
             out[bank.places[:, :, None], bank.places[:, None, :]] += values
         tables = self._tables(full, found.curves)
-        for block, is_plain in zip(self.blocks, self._is_plain, strict=True):
+        for block in self.blocks:
             if (self.layout.free[self.layout.first_mean :] >= 0).any():
-                self._add_group_curvature(block, is_plain, full, tables, out)
+                self._add_group_curvature(block, full, tables, out)
             places = self._places(block)
             missing = (
                 self._plain_missing(block, full, tables, found)
-                if is_plain
+                if self._is_plain(block)
                 else self._general_missing(block, full, tables, found)
             )
             out[np.ix_(places, places)] -= missing
         return (out + out.T) / 2.0
 
     def _places(self, block: Block) -> IntArray:
-        """Places in the full vector that a block's persons tell about: items, group mean, group log sd, coefficients."""
+        """Places in the full vector that a block tells about: items, group mean, group log sd, coefficients."""
         layout = self.layout
-        items = [np.arange(layout.offsets[k], layout.offsets[k + 1]) for k in block.items]
+        items = [run(int(layout.offsets[k]), int(layout.offsets[k + 1])) for k in block.items.tolist()]
         group = [layout.first_mean + block.group, layout.first_log_sd + block.group]
-        return np.concatenate((*items, group, np.arange(layout.first_coefficient, layout.n_full)))
+        return joined([*items, np.array(group), run(layout.first_coefficient, layout.n_full)])
 
-    def _add_group_curvature(
-        self, block: Block, is_plain: bool, full: FloatArray, tables: _Tables, out: FloatArray
-    ) -> None:
+    def _add_group_curvature(self, block: Block, full: FloatArray, tables: _Tables, out: FloatArray) -> None:
         """Complete-data curvature of the prior, its expectation over the posterior."""
         layout = self.layout
         mean, sd, _, own = self._prior(block, full)
         total = float(block.weights.sum())
         m, s, b = layout.first_mean + block.group, layout.first_log_sd + block.group, layout.first_coefficient
         pulled, squares, cross = 0.0, 0.0, np.zeros(layout.n_covariates)
-        for chunk in self._chunks(block, is_plain, full, tables):
+        for chunk in self._chunks(block, full, tables):
             weights = block.weights[chunk.rows]
             power = (chunk.posterior @ self._moments) / chunk.total[:, None]
             centre = mean if own is None else own[chunk.rows]
@@ -443,8 +452,9 @@ class Expectation:
             out[b:, b:] += (block.covariates.T * block.weights) @ block.covariates / sd**2
 
     def _item_functions(self, block: Block, found: Expected) -> tuple[FloatArray, IntArray]:
-        """Plain blocks: minus the part of each score that depends on ability alone, shape (n_nodes, n_places), and the
-        positions of slopes among the places.
+        """Plain blocks: minus the part of each score that depends on ability alone, and the positions of slopes.
+
+        Shapes (n_nodes, n_places) and (n_items,).
         """
         layout = self.layout
         width = int((layout.offsets[block.items + 1] - layout.offsets[block.items]).sum())
@@ -475,7 +485,7 @@ class Expectation:
         tilt = np.zeros((n_coefficients, q))
         overlap = np.zeros((q, q))
         at_nodes = np.zeros(q)
-        for chunk in self._chunks(block, True, full, tables):
+        for chunk in self._chunks(block, full, tables):
             weights = block.weights[chunk.rows]
             p = chunk.posterior
             power = (p @ self._moments) / chunk.total[:, None]
@@ -499,7 +509,7 @@ class Expectation:
         _, sd, _, _ = self._prior(block, full)
         width = functions.shape[1] - 2 - self.layout.n_covariates
         functions[:, width + 1] = -(self.nodes**2) / sd**2
-        return functions, slope_places, np.concatenate((slope_places, np.arange(width, functions.shape[1])))
+        return functions, slope_places, joined([slope_places, run(width, functions.shape[1])])
 
     def _coefficients(self, block: Block, chunk: _Chunk, full: FloatArray, n_slopes: int) -> FloatArray:
         """What multiplies theta in each score that has such a part; shape (n_persons, n_coefficients)."""
@@ -568,7 +578,7 @@ class Expectation:
         heavy = np.flatnonzero(share > LIGHTEST_NODE * share.sum())
         second = np.zeros((len(self.nodes), parts.shape[1], parts.shape[1]))
         outer = np.zeros((n_places, n_places))
-        for chunk in self._chunks(block, False, full, tables):
+        for chunk in self._chunks(block, full, tables):
             x = self._extended(block, chunk, full)
             weights = block.weights[chunk.rows]
             p = chunk.posterior / chunk.total[:, None]
@@ -598,13 +608,13 @@ class Expectation:
         found = self.sweep(full)
         tables = self._tables(full, found.curves)
         out = np.zeros((self.layout.n_full, self.layout.n_full))
-        for block, is_plain in zip(self.blocks, self._is_plain, strict=True):
+        for block in self.blocks:
             places = self._places(block)
             parts = self._general_parts(block, full, found)
             _, sd, _, _ = self._prior(block, full)
             width = parts.shape[2] - 2 - self.layout.n_covariates
-            for chunk in self._chunks(block, is_plain, full, tables):
-                hot = self._one_hot(block, chunk.rows) if is_plain else chunk.x
+            for chunk in self._chunks(block, full, tables):
+                hot = self._one_hot(block, chunk.rows) if self._is_plain(block) else chunk.x
                 general = _Chunk(chunk.rows, hot, chunk.posterior, chunk.total, chunk.log_scale)
                 x = self._extended(block, general, full)
                 scores = self._mean_scores(x, chunk.posterior / chunk.total[:, None], parts)

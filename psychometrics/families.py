@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from psychometrics.arrays import run
 from psychometrics.items import Model
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -207,7 +208,7 @@ def _graded_information(values: FloatArray, theta: FloatArray, counts: FloatArra
     diagonal[:, 1:] += kappa * counts[:, 1:-1]
     beside = -kappa * counts[:, 1:-1]
     in_z = np.zeros((n, m, m, s.shape[2]))
-    index = np.arange(m)
+    index = run(0, m)
     in_z[:, index, index] = diagonal
     in_z[:, index[:-1], index[1:]] = beside
     in_z[:, index[1:], index[:-1]] = beside

@@ -288,11 +288,21 @@ def read_parameters(path: str | Path) -> tuple[ItemParameters, ...]:
     return items
 
 
-def _item(file: str, line: int, row: Mapping[str, str]) -> ItemParameters:
-    model = as_model(row["model"])
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line of a parameter file."""
 
-    def number(column: str) -> float | None:
-        text = (row.get(column) or "").strip()
+    file: str
+    line: int
+    cells: Mapping[str, str]
+
+    def fault(self, column: str, problem: str, remedy: str) -> ParameterFileError:
+        """What is wrong with a cell."""
+        return ParameterFileError(self.file, self.line, column, problem, remedy)
+
+    def number(self, column: str) -> float | None:
+        """The number in a cell, None when it is empty."""
+        text = (self.cells.get(column) or "").strip()
         if not text:
             return None
         try:
@@ -300,44 +310,71 @@ def _item(file: str, line: int, row: Mapping[str, str]) -> ItemParameters:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise ParameterFileError(file, line, column, f"'{text}' is no number", "Write it with a decimal point")
+            raise self.fault(column, f"'{text}' is no number", "Write it with a decimal point")
         return value
 
-    def run(letter: str) -> tuple[float, ...]:
+    def run(self, letter: str) -> tuple[float, ...]:
+        """The numbers of columns letter1, letter2, … up to the first empty one."""
         values: list[float] = []
-        while (value := number(f"{letter}{len(values) + 1}")) is not None:
+        while (value := self.number(f"{letter}{len(values) + 1}")) is not None:
             values.append(value)
         return tuple(values)
 
-    if model == "nominal":
-        slopes, intercepts = run("a"), run("c")
-        if not slopes or len(slopes) != len(intercepts):
-            raise ParameterFileError(file, line, "a1", "slopes and intercepts differ in number", "Fill in a1… and c1…")
-        return ItemParameters(
-            row["item"], model, slopes=slopes, intercepts=intercepts, se_slopes=run("se_a"), se_intercepts=run("se_c")
-        )
-    b = run("b")
-    if not b:
-        raise ParameterFileError(file, line, "b1", "is empty", "Write the item's difficulty")
-    if model in BINARY_MODELS and len(b) > 1:
-        raise ParameterFileError(file, line, "b2", f"a {model} item has one difficulty", "Leave it empty")
-    a, c = number("a"), number("c")
-    if model in {"rasch", "pcm"} and a not in {None, 1.0}:
-        raise ParameterFileError(file, line, "a", f"a {model} item has slope 1", "Write 1, or another model")
-    if a is None and model not in {"rasch", "pcm"}:
-        raise ParameterFileError(file, line, "a", "is empty", "Write the item's slope")
-    if c is not None and not 0.0 <= c < 1.0:
-        raise ParameterFileError(file, line, "c", f"{c:g} is no chance of guessing", "Write a number from 0 to below 1")
+
+def _item(file: str, line: int, cells: Mapping[str, str]) -> ItemParameters:
+    row = _Row(file, line, cells)
+    model = as_model(cells["model"])
+    item = _nominal_item(row) if model == "nominal" else _usual_item(row, model)
+    try:
+        item.to_engine()
+    except irt.IrtError as error:
+        raise row.fault("b1", str(error).removesuffix("."), "Correct the row") from error
+    return item
+
+
+def _nominal_item(row: _Row) -> ItemParameters:
+    slopes, intercepts = row.run("a"), row.run("c")
+    if not slopes or len(slopes) != len(intercepts):
+        raise row.fault("a1", "slopes and intercepts differ in number", "Fill in a1… and c1…")
     return ItemParameters(
-        row["item"],
+        row.cells["item"],
+        "nominal",
+        slopes=slopes,
+        intercepts=intercepts,
+        se_slopes=row.run("se_a"),
+        se_intercepts=row.run("se_c"),
+    )
+
+
+def _usual_item(row: _Row, model: Model) -> ItemParameters:
+    b, c = row.run("b"), row.number("c")
+    if not b:
+        raise row.fault("b1", "is empty", "Write the item's difficulty")
+    if model in BINARY_MODELS and len(b) > 1:
+        raise row.fault("b2", f"a {model} item has one difficulty", "Leave it empty")
+    if c is not None and not 0.0 <= c < 1.0:
+        raise row.fault("c", f"{c:g} is no chance of guessing", "Write a number from 0 to below 1")
+    return ItemParameters(
+        row.cells["item"],
         model,
-        a=1.0 if a is None else a,
+        a=_slope(row, model),
         b=b,
         c=(c or 0.0) if model == "3pl" else 0.0,
-        se_a=number("se_a"),
-        se_b=run("se_b"),
-        se_c=number("se_c"),
+        se_a=row.number("se_a"),
+        se_b=row.run("se_b"),
+        se_c=row.number("se_c"),
     )
+
+
+def _slope(row: _Row, model: Model) -> float:
+    a = row.number("a")
+    if model in {"rasch", "pcm"}:
+        if a not in {None, 1.0}:
+            raise row.fault("a", f"a {model} item has slope 1", "Write 1, or another model")
+        return 1.0
+    if a is None:
+        raise row.fault("a", "is empty", "Write the item's slope")
+    return a
 
 
 def sidecar_path(path: str | Path) -> Path:

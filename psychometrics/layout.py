@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from psychometrics.arrays import count_into
 from psychometrics.families import Curves, Family, curves, family_of, n_values
 from psychometrics.items import Model
 
@@ -137,7 +138,7 @@ class Layout:
     def fold_vector(self, full: FloatArray) -> FloatArray:
         """A gradient in the full vector as one in the free vector."""
         places = self.free >= 0
-        return np.bincount(self.free[places], weights=full[places], minlength=self.n_free)
+        return count_into(self.free[places], full[places], self.n_free)
 
     def fold_matrix(self, full: FloatArray) -> FloatArray:
         """A second derivative in the full vector as one in the free vector."""

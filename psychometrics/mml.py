@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from psychometrics.arrays import least_squares, run, solve
 from psychometrics.ascent import Ascent, Point, climb
 from psychometrics.blocks import Block, make_blocks
 from psychometrics.data import ResponseMatrix
@@ -58,6 +59,7 @@ DRIFT_Z = 3.5
 DRIFT_LOGITS = 0.3
 STEEP_SLOPE = 8.0
 SMALLEST_SD = 0.02
+WEAK_SHARE = 0.3
 COLLAPSED_SD = 0.1
 
 
@@ -276,7 +278,7 @@ class _Run:
         unit_slopes: list[int] = []
         common_slopes: list[int] = []
         for k, (item, model) in enumerate(zip(self.item_ids, self.models, strict=True)):
-            places = np.arange(offsets[k], offsets[k + 1])
+            places = run(int(offsets[k]), int(offsets[k + 1]))
             if item in self.anchors:
                 start[places] = to_slope_intercept(self.anchors[item]).values
                 is_free[places] = False
@@ -423,7 +425,7 @@ class _Run:
             self.item_ids[k]
             for k in range(self.layout.n_items)
             if any(
-                free >= 0 and gradient[free] > 0.3 * gradient.max()
+                free >= 0 and gradient[free] > WEAK_SHARE * gradient.max()
                 for free in self.layout.free[self.layout.offsets[k] : self.layout.offsets[k + 1]]
             )
         ]
@@ -527,7 +529,7 @@ class _Run:
         scaled = information / np.outer(scale, scale)
         eigenvalues, vectors = np.linalg.eigh(scaled)
         if eigenvalues[0] <= 1e-12 * eigenvalues[-1]:
-            raise SingularInformationError(self._items_of(np.abs(vectors[:, 0]) > 0.3))
+            raise SingularInformationError(self._items_of(np.abs(vectors[:, 0]) > WEAK_SHARE))
         free = ((vectors / eigenvalues) @ vectors.T) / np.outer(scale, scale)
         if self.options.standard_errors == "sandwich":
             free = free @ self.layout.fold_matrix(hill.expectation.score_products(self.layout.full(x))) @ free
@@ -568,7 +570,7 @@ class _Run:
                 if name not in self.anchors or bank.family == "nominal":
                     continue
                 places, information = bank.places[row], blocks[row]
-                step = np.linalg.lstsq(information, found.gradient[places], rcond=1e-10)[0]
+                step = least_squares(information, found.gradient[places], 1e-10)
                 statistic = float(found.gradient[places] @ step)
                 before, after = (
                     difficulty_transform(self.models[int(item)], v)[0] for v in (full[places], full[places] + step)
@@ -614,7 +616,7 @@ class _Posterior:
                 whole[bank.places[:, :, None], bank.places[:, None, :]] = values
             whole[layout.first_mean :, layout.first_mean :] = groups
             whole += np.diag(bend)
-            return np.linalg.solve(layout.fold_matrix(whole), gradient)
+            return solve(layout.fold_matrix(whole), gradient)
         step = np.zeros(layout.n_free)
         parts = [(bank.places, values) for bank, values in zip(layout.banks, blocks, strict=True)]
         parts.append((np.arange(layout.first_mean, layout.n_full)[None, :], groups[None]))
@@ -625,7 +627,7 @@ class _Posterior:
             matrix = np.where(is_free[:, :, None] & is_free[:, None, :], matrix, 0.0)
             matrix += np.where(is_free, 0.0, 1.0)[:, :, None] * np.eye(places.shape[1])
             right = np.where(is_free, gradient[np.maximum(free, 0)], 0.0)
-            solved = np.linalg.solve(matrix, right[:, :, None])[:, :, 0]
+            solved = solve(matrix, right[:, :, None])[:, :, 0]
             step[free[is_free]] = solved[is_free]
         return step
 

@@ -208,7 +208,7 @@ class Census:
         together = self.together.copy()
         anchors = [k for k, item in enumerate(self.item_ids) if item in set(fixed)]
         together[np.ix_(anchors, anchors)] = True
-        n_parts, part = connected_components(coo_array(together), directed=False)
+        n_parts, part = connected_components(coo_array(together.astype(np.int8)), directed=False)
         if n_parts > 1:
             raise DisconnectedError(
                 [[self.item_ids[k] for k in np.flatnonzero(part == number)] for number in range(n_parts)]

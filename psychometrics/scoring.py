@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebval, chebvander
 from numpy.typing import NDArray
 
 from engine import ability, irt
+from psychometrics.arrays import floats, inverse, run
 from psychometrics.blocks import same_rows
 from psychometrics.data import Design, ResponseMatrix, Route
-from psychometrics.errors import MissingModelError, ParameterMismatchError
+from psychometrics.errors import NoParametersError, ParameterMismatchError
+from psychometrics.expectation import Exponent
 from psychometrics.families import Family, ThetaCurves, family_of, log_probabilities, theta_curves
-from psychometrics.items import ItemParameters, Model, require_unique, to_slope_intercept
+from psychometrics.items import ItemParameters, require_unique, to_slope_intercept
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -124,7 +127,7 @@ def score(
         not_reached: how such cells count.
 
     Raises:
-        MissingModelError: a column has no parameters.
+        NoParametersError: a column has no parameters.
         ParameterMismatchError: a score above the item's highest.
     """
     bank = _Bank(data.with_not_reached_as(not_reached), items)
@@ -151,7 +154,7 @@ def plausible_values(
     The draws of a person depend on seed and row number only (one counter-based stream for each row).
 
     Raises:
-        MissingModelError, ParameterMismatchError: as `score`.
+        NoParametersError, ParameterMismatchError: as `score`.
     """
     bank = _Bank(data.with_not_reached_as(not_reached), items)
     uniform = np.random.Generator(np.random.Philox(key=seed)).random((data.n_persons, n_values))
@@ -167,7 +170,7 @@ def plausible_values(
 
 def _dense_nodes(prior: ability.Normal) -> FloatArray:
     sparse = np.array(prior.nodes())
-    return np.linspace(sparse[0], sparse[-1], PLAUSIBLE_DENSITY * (len(sparse) - 1) + 1)
+    return floats(np.linspace(float(sparse[0]), float(sparse[-1]), PLAUSIBLE_DENSITY * (len(sparse) - 1) + 1))
 
 
 def _inverse_distribution(posterior: FloatArray, nodes: FloatArray, uniform: FloatArray) -> FloatArray:
@@ -192,7 +195,7 @@ class _Bank:
         known = require_unique(items)
         for item_id in data.item_ids:
             if item_id not in known:
-                raise MissingModelError(item_id)
+                raise NoParametersError(item_id)
         self.data = data
         self.items = [known[item_id] for item_id in data.item_ids]
         self.scores = data.scores
@@ -211,14 +214,14 @@ class _Bank:
     def form(self, columns: IntArray) -> _Form:
         """The form of these columns."""
         kinds: dict[tuple[Family, int], list[int]] = {}
-        for position, column in enumerate(columns.tolist()):
-            model: Model = self.items[column].model
-            kinds.setdefault((family_of(model), self.items[column].max_score), []).append(position)
-        groups = tuple(
-            (family, np.array([self.values[int(columns[p])] for p in positions]), np.array(positions))
-            for (family, _), positions in kinds.items()
-        )
-        return _Form(columns, np.array([self.items[c].max_score for c in columns.tolist()]), groups)
+        numbers = [int(column) for column in columns]
+        for position, column in enumerate(numbers):
+            item = self.items[column]
+            kinds.setdefault((family_of(item.model), item.max_score), []).append(position)
+        groups: list[tuple[Family, FloatArray, IntArray]] = []
+        for (family, _), positions in kinds.items():
+            groups.append((family, floats([self.values[numbers[p]] for p in positions]), np.array(positions)))
+        return _Form(columns, np.array([self.items[k].max_score for k in numbers]), tuple(groups))
 
     def forms(
         self, priors: Mapping[str, ability.Normal] | ability.Normal
@@ -243,7 +246,7 @@ def _slices(n: int, size: int) -> Iterator[slice]:
 def _estimates(
     scores: ScoreArray, form: _Form, method: Method, prior: ability.Normal
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
-    n = scores.shape[0]
+    n = int(scores.shape[0])
     if method == "eap" or (method == "eapsum" and not len(form.columns)):
         return (*_eap(scores, form, prior), np.zeros(n, np.bool_))
     if method == "eapsum":
@@ -317,14 +320,11 @@ def _eap_by_weighted_score(
     slopes, moments = form.slopes, np.stack((np.ones_like(nodes), nodes, nodes**2), axis=1)
     theta, se = np.empty(scores.shape[0]), np.empty(scores.shape[0])
     work = np.empty((min(CHUNK, scores.shape[0]), len(nodes)))
-    reach = float(np.abs(slopes) @ form.n_steps) + 1.0
-    grid = np.linspace(-reach, reach, 1024)
-    tops = (grid[:, None] * nodes + base).max(axis=1)
+    ends = slopes * form.n_steps
+    bound = Exponent.of(nodes, base, (float(np.minimum(ends, 0.0).sum()), float(np.maximum(ends, 0.0).sum())))
     for part in _slices(scores.shape[0], CHUNK):
-        t = scores[part].astype(np.float64) @ slopes
-        out = work[: len(t)]
-        left = np.stack((t, np.interp(t, grid, tops), np.ones_like(t)), axis=1)
-        np.matmul(left, np.stack((nodes, -np.ones_like(nodes), base)), out=out)
+        out = work[: part.stop - part.start]
+        bound.write(scores[part].astype(np.float64) @ slopes, out)
         theta[part], se[part] = _moments(np.exp(out, out=out) @ moments)
     return theta, se
 
@@ -429,7 +429,7 @@ def _roots_in_cells(equation: _Equation, persons: IntArray, cells: IntArray, gri
     """
     half = ability.SEARCH_STEP / 2.0
     points = np.cos(np.pi * (np.arange(DEGREE + 1.0) + 0.5) / (DEGREE + 1))
-    to_coefficients = np.linalg.inv(np.polynomial.chebyshev.chebvander(points, DEGREE)).T
+    to_coefficients = inverse(floats(chebvander(points, DEGREE))).T
     roots = np.empty(len(persons))
     order = np.argsort(cells, kind="stable")
     ends = np.searchsorted(cells[order], np.arange(len(grid)))
@@ -446,11 +446,11 @@ def _roots_in_cells(equation: _Equation, persons: IntArray, cells: IntArray, gri
 
 def _chebyshev_roots(coefficients: FloatArray) -> FloatArray:
     """Where each series falls through zero between -1 and 1; coefficients of shape (degree + 1, n)."""
-    n = coefficients.shape[1]
+    n = int(coefficients.shape[1])
 
     def value(which: IntArray, u: FloatArray) -> FloatArray:
         own = coefficients if len(which) == n else coefficients[:, which]
-        return np.polynomial.chebyshev.chebval(u, own, tensor=False)
+        return floats(chebval(u, own, tensor=False))
 
     return _refined(value, np.full(n, -1.0), np.full(n, 1.0))
 
@@ -501,7 +501,7 @@ class _Table:
         nodes = -ability.BOUND + TABLE_STEP * np.arange(-margin, cells + margin + 1.0)
         windows = np.lib.stride_tricks.sliding_window_view(function(nodes), 2 * margin + 2)
         offsets = np.arange(-margin, margin + 2.0)
-        return cls(np.ascontiguousarray((windows @ np.linalg.inv(np.vander(offsets, increasing=True)).T).T))
+        return cls(np.ascontiguousarray((windows @ inverse(floats(np.vander(offsets, increasing=True))).T).T))
 
     def __call__(self, theta: FloatArray) -> FloatArray:
         """Values at theta, same shape."""
@@ -612,7 +612,7 @@ def _route_distribution(
 
 
 def _kept(distribution: FloatArray, low: int, high: int) -> FloatArray:
-    score_axis = np.arange(distribution.shape[0])[:, None]
+    score_axis = run(0, distribution.shape[0])[:, None]
     return np.where((score_axis >= low) & (score_axis <= high), distribution, 0.0)
 
 

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from psychometrics.ascent import Point
 from psychometrics.cml import ConditionalCalibration, calibrate_conditional
 from psychometrics.commands.inputs import (
+    ParquetChunks,
     Progress,
     add_response_options,
+    digest,
     guarded,
     models_of,
     names,
@@ -108,7 +110,7 @@ def _check_design(data: ResponseMatrix, design: Design) -> None:
 
 
 def _marginal(
-    data: ResponseMatrix | object, arguments: argparse.Namespace
+    data: ResponseMatrix | ParquetChunks, arguments: argparse.Namespace
 ) -> tuple[dict[str, object], tuple[ItemParameters, ...], tuple[str, ...]]:
     progress = Progress(is_quiet=arguments.quiet)
     saved = _Saved(arguments.resume, _key(arguments)) if arguments.resume else None
@@ -126,7 +128,7 @@ def _marginal(
         watch=watch,
         resume_from=saved.load() if saved is not None else None,
     )
-    found = calibrate(data, models_of(arguments.model), options)  # pyright: ignore[reportArgumentType]
+    found = calibrate(data, models_of(arguments.model), options)
     if saved is not None:
         saved.forget()
     return _marginal_content(found), found.items, found.warnings
@@ -207,9 +209,8 @@ def _conditional_content(found: ConditionalCalibration, ability: Calibration) ->
 
 def _key(arguments: argparse.Namespace) -> str:
     """What a saved state belongs to: the same data and the same question."""
-    asked = provenance("calibrate", arguments)
-    options = {k: v for k, v in dict(asked["options"]).items() if k in _QUESTION}  # pyright: ignore[reportArgumentType, reportUnknownVariableType, reportCallIssue]
-    return hashlib.sha256(json.dumps([options, asked["data_sha256"]]).encode()).hexdigest()
+    asked = {name: str(value) for name, value in sorted(vars(arguments).items()) if name in _QUESTION}
+    return hashlib.sha256(json.dumps([asked, digest(arguments.responses)]).encode()).hexdigest()
 
 
 _QUESTION = frozenset(names("model,anchors,groups,weights,regression,ignore,person"))

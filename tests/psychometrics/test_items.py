@@ -96,6 +96,7 @@ FAULTS = {
     "item,model,a,b1\nx,rasch,1.5,0\n": "line 2, column 'a': a rasch item has slope 1",
     "item,model,a,b1,c\nx,3pl,1,0,1.5\n": "line 2, column 'c': 1.5 is no chance of guessing",
     "item,model,a,b1\nx,rasch,1,0\nx,rasch,1,0\n": "line 3, column 'item': 'x' occurs twice",
+    "item,model,a,b1,b2\nx,graded,1,1,0\n": "line 2, column 'b1': Graded item: thresholds is (1.0, 0.0)",
     "item,model,a1,c1,c2\nx,nominal,1,0,1\n": "line 2, column 'a1': slopes and intercepts differ in number",
 }
 

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from engine import ability, irt
 from psychometrics import scoring
 from psychometrics.data import ColumnRoles, Design, ResponseMatrix, RoutingRule, read_responses
-from psychometrics.errors import MissingModelError, ParameterMismatchError
+from psychometrics.errors import NoParametersError, ParameterMismatchError
 from psychometrics.items import ItemParameters
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "irt"
@@ -230,7 +230,7 @@ def test_reliability_is_the_squared_correlation_with_true_ability() -> None:
 
 
 def test_items_without_parameters_and_impossible_scores_are_told() -> None:
-    with pytest.raises(MissingModelError, match="'z'"):
+    with pytest.raises(NoParametersError, match="'z'"):
         scoring.score(ResponseMatrix(np.zeros((1, 1), np.int8), ("z",)), MIXED)
     with pytest.raises(ParameterMismatchError, match="have score 2, but its parameters end at 1"):
         scoring.score(ResponseMatrix(np.full((1, 1), 2, np.int8), ("r",)), MIXED)
