@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,17 +98,18 @@ def build_clips(bank: Bank) -> tuple[int, int]:
             _build(bank, script)
             built += 1
     for path in bank.build_folder.glob("*.*"):
-        if path.stem not in wanted:
-            path.unlink()
+        if path.suffix in {".ogg", ".json"} and path.stem not in wanted:
+            path.unlink(missing_ok=True)
     return built, kept
 
 
 def _digest(lines: Sequence[LineModel], voices: Mapping[str, VoiceModel]) -> str:
+    used = {line.voice for line in lines}
     recipe = {
         "recipe": RECIPE,
         "loudness": LOUDNESS_LUFS,
         "lines": [line.model_dump() for line in lines],
-        "voices": {name: voice.model_dump() for name, voice in voices.items() if name in {line.voice for line in lines}},
+        "voices": {name: voice.model_dump() for name, voice in voices.items() if name in used},
     }
     return sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
@@ -123,8 +125,15 @@ def _build(bank: Bank, script: ClipScript) -> None:
     if frames != len(samples):
         raise SpeechError(script.name, f"{frames} frames were encoded of {len(samples)}")
     path = bank.build_folder / f"{_digest(script.lines, bank.file.voices)}.ogg"
-    path.write_bytes(stream.getvalue())
-    path.with_suffix(".json").write_text(json.dumps({"name": script.name, "frames": frames}))
+    _put(path, stream.getvalue())
+    _put(path.with_suffix(".json"), json.dumps({"name": script.name, "frames": frames}).encode())
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write a file that is whole whenever it is there, so that two builds at a time do no harm."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.write_bytes(data)
+    fresh.replace(path)
 
 
 def _spoken(script: ClipScript, voices: Mapping[str, VoiceModel]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from itertools import chain
 
 from itembank.bank import Bank
 from itembank.clips import SOUND_CHECK_CLIP, ClipScript, find_clip
-from itembank.errors import BankDataError
+from itembank.faults import Place
 from itembank.forms import Plain, engine_task_set, panel_plain
 from itembank.package import join, make_archive, seal
 from itembank.rendering import clip_name, picture_name
@@ -69,13 +69,16 @@ def publish(
     The bank's checks (`itembank.checks`) are the caller's to run before.
 
     Raises:
-        BankDataError: the release names what the bank does not have.
+        BankDataError: the release has spare forms only, or one custodian alone for what is no demo.
         ClipMissingError: a clip has not been built.
     """
+    place = Place.file(bank, "releases", release.id)
+    if custodians.needed == 1 and not bank.programmes[release.programme].is_demo:
+        fault = "the programme is no demo, but one results key alone would open its answers"
+        raise place.fault("programme", fault, "Make keys of which two or more are needed ('bank keys init --needed 2')")
     spares = sorted({use.spare for use in release.forms})
     if spares[0] != 0:
-        where = f"{bank.folder.name}/releases/{release.id}.json"
-        raise BankDataError(where, "forms", "there are spare forms only", "Add the ordinary forms, with spare 0")
+        raise place.fault("forms", "there are spare forms only", "Add the ordinary forms, with spare 0")
     return tuple(_publish(bank, release, spare, signing_key, custodians, now_utc_ms=now_utc_ms) for spare in spares)
 
 
