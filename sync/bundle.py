@@ -6,11 +6,12 @@ the same order. Segments follow each other by their links; of each only as many 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from engine.events import Event
 from sync.entries import EVENT_STREAM, TimedEvent, decode_event
@@ -18,7 +19,7 @@ from sync.envelope import Envelope, claimed_device, verify
 from sync.errors import CannotOpenError, DamagedError, SyncDataError
 from sync.files import DiskFiles, Files
 from sync.journal import FoundSegment, Recovered, recover
-from sync.keys import VerifyKey
+from sync.keys import KEY_BYTES, VerifyKey
 from sync.outbox import ENVELOPE_SUFFIX
 from sync.segment import (
     Link,
@@ -30,6 +31,8 @@ from sync.segment import (
     StreamName,
     open_stream_keys,
 )
+
+HANDED_SUFFIX: Final = ".handed"
 
 FaultKind = Literal[
     "damaged_envelope",
@@ -174,16 +177,68 @@ def attempt_bundle(
 def read_journal(folder: Path, attempt: str, opener: Opener, *, files: Files | None = None) -> AttemptBundle:
     """An attempt from this PC's own segment files, after a restart; torn tails are set aside (`sync.journal.recover`).
 
+    What another PC handed over and `keep_handed_over` kept in the folder is read with it.
+
     Raises:
         OSError: the disk refused.
     """
     found = recover(folder, attempt, files=files)
+    handed, damaged = _handed_over(folder, attempt, DiskFiles() if files is None else files)
     faults = [
         Fault("damaged_bytes", "", -1, -1, -1, f"Nothing can be read of {path.name}; keep it for examination.")
         for path in found.unreadable
     ]
-    segments = [_segment_of_file(segment) for segment in found.segments]
+    faults += damaged
+    segments = _merged([_segment_of_file(segment) for segment in found.segments], _segments_of_envelopes(handed))
     return _assemble(attempt, _main_line(segments, "", faults), opener, faults)
+
+
+def keep_handed_over(
+    folder: Path,
+    data: Iterable[bytes],
+    devices: Mapping[str, VerifyKey],
+    *,
+    attempt: str,
+    files: Files | None = None,
+) -> None:
+    """Keep another PC's envelopes beside this PC's journals, so that a restart here still has the whole attempt.
+
+    Call it before going on with ``read_envelopes(…).recovered()``. Only envelopes that are genuine are kept, each with
+    the key it was verified by.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    disk = DiskFiles() if files is None else files
+    for each in data:
+        with contextlib.suppress(SyncDataError):  # read_envelopes has told what is wrong with it
+            envelope = _verified(each, devices, attempt, ())
+            path = folder / f"{attempt}-{envelope.sha256}{HANDED_SUFFIX}"
+            disk.replace(path, devices[envelope.header.device].raw + each)
+
+
+def _handed_over(folder: Path, attempt: str, files: Files) -> tuple[list[Envelope], list[Fault]]:
+    """The kept envelopes of an attempt, and what is wrong with others."""
+    envelopes: list[Envelope] = []
+    faults: list[Fault] = []
+    for name in files.names(folder):
+        if name.endswith(HANDED_SUFFIX) and name[: -len(HANDED_SUFFIX) - 65] == attempt:
+            data = files.read(folder / name)
+            try:
+                envelopes.append(verify(data[KEY_BYTES:], VerifyKey(data[:KEY_BYTES])))
+            except SyncDataError as error:
+                faults.append(Fault("damaged_envelope", "", -1, -1, -1, str(error)))
+    return envelopes, faults
+
+
+def _merged(own: Sequence[_Segment], handed: Sequence[_Segment]) -> list[_Segment]:
+    """All segments; of one that came both ways, the file's records and what only the envelopes still have."""
+    segments = {segment.id: segment for segment in own}
+    for other in handed:
+        segment = segments.setdefault(other.id, other)
+        for counter, record in other.records.items():
+            segment.records.setdefault(counter, record)
+    return list(segments.values())
 
 
 def _verified(data: bytes, devices: Mapping[str, VerifyKey], attempt: str, erased: Sequence[StreamName]) -> Envelope:

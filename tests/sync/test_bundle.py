@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import Resumed
-from sync.bundle import AttemptBundle, read_envelopes, read_journal
+from sync.bundle import AttemptBundle, keep_handed_over, read_envelopes, read_journal
 from sync.entries import decode_event, encode_event, event_code
 from sync.envelope import verify
-from sync.journal import Recovered
+from sync.journal import Recovered, attempts_in
 from sync.outbox import Outbox
 from sync.segment import Binding, Link
 from sync.writer import JournalWriter
@@ -96,6 +96,37 @@ def test_another_pc_goes_on_after_what_the_store_has() -> None:
     assert numbers(bundle) == list(range(8))
     assert bundle.faults == ()
     assert [preamble.header.device for preamble in bundle.preambles] == ["pc-07", "pc-08"]
+
+
+def test_a_pc_that_took_over_still_has_the_whole_attempt_after_its_own_restart() -> None:
+    one, two = SimulatedDisk(), SimulatedDisk()
+    write(one, range(5))
+    data = envelopes(one)
+    keep_handed_over(FOLDER, [*data, data[0][:-1]], DEVICES, attempt=BINDING.attempt, files=two)
+    write(two, range(5, 8), name="pc-08", after=read(data).recovered())
+    for begin in (8, 10):
+        bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=two)
+        assert (numbers(bundle), bundle.faults) == (list(range(begin)), ())
+        write(two, range(begin, begin + 2), name="pc-08", after=bundle.recovered())
+    assert attempts_in(FOLDER, files=two) == (BINDING.attempt,)
+    (kept,) = (path for path in two.cache if path.suffix == ".handed")
+    two.put(kept, two.read(kept)[:-1])
+    bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=two)
+    assert kinds(bundle) == ["damaged_envelope", "missing_segment"]
+
+
+def test_what_only_the_store_still_had_fills_a_damaged_file() -> None:
+    disk = SimulatedDisk()
+    write(disk, range(10))
+    data = envelopes(disk)
+    (path,) = (path for path in disk.cache if path.suffix == ".journal")
+    damaged = bytearray(disk.cache[path])
+    damaged[damaged.index(b"\xa5\xc3") + 3 * 200] ^= 0xFF
+    disk.put(path, bytes(damaged))
+    keep_handed_over(FOLDER, data, DEVICES, attempt=BINDING.attempt, files=disk)
+    bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=disk)
+    assert numbers(bundle) == list(range(10))
+    assert kinds(bundle) == ["damaged_bytes"]
 
 
 def test_what_the_first_pc_delivers_after_a_hand_over_is_shown_and_not_counted() -> None:
