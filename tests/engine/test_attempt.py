@@ -339,6 +339,15 @@ def test_no_time_is_given_in_listening():
     assert run.refusal_code(ExtraTimeGiven, MINUTE_MS, 1) == "no_extra_time"
 
 
+def test_a_programme_can_rule_time_out_altogether():
+    run = running()
+    of = replace(run.given, rules=replace(run.given.rules, allows_extra_time=False))
+    attempt = replay(of, run.journal).attempt
+    refusal = attempt.refusal(ExtraTimeGiven(run.now_ms, MINUTE_MS, 1))
+    assert refusal is not None
+    assert refusal.code == "no_extra_time"
+
+
 def test_time_given_after_the_limit_passed_unnoticed_still_counts():
     run = running()
     item = run.attempt.items[0]

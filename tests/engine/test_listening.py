@@ -223,6 +223,13 @@ def test_the_script_hands_in_when_the_last_time_to_answer_is_out_and_not_before(
     assert run.refusal_code(StepEntered, run.step.item, 0) == "not_next_step"
 
 
+def test_a_script_in_the_middle_is_not_over_even_when_its_step_is():
+    run = running("listening")
+    run.now_ms = run.due_ms
+    assert run.refusal_code(Submitted, "script") == "script_not_over"
+    assert run.refusal_code(StepEntered, run.step.item, 1) == ""
+
+
 def test_the_script_goes_on_while_the_screen_is_locked():
     run = at_first_play().do(Locked, "focus").play()
     assert run.step.kind is StepKind.GAP
