@@ -64,7 +64,7 @@ def test_a_release_without_both_written_standards_is_refused(
     assert not out.exists()
 
 
-def set_item_minutes(folder: Path, modules: dict[str, float]) -> None:
+def set_item_minutes(folder: Path, modules: dict[str, int]) -> None:
     """Stretch the silences of the listening panel so that each module lasts so many minutes in Bokmål."""
     panel = json.loads((folder / "panels/listening-demo.json").read_text(encoding="utf-8"))
     frames = {

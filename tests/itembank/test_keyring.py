@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from itembank.publish import publish
 from sync.canonical import canonical_bytes
 from sync.errors import SyncDataError
 from sync.keys import BoxKey, DeviceKeys
-from sync.release import Ed25519Trust, open_grant, open_store_share
+from sync.release import Ed25519Trust, GrantedKeys, open_grant, open_store_share
 
 NOW = 1_790_000_000_000
 DAY_MS = 86_400_000
@@ -67,8 +68,13 @@ def test_no_key_is_ever_overwritten(authority: KeyFolder) -> None:
 def test_a_damaged_key_file_is_told(authority: KeyFolder, file: str, text: str, said: str) -> None:
     authority.secrets("S-1")
     (authority.folder / file).write_text(text)
+    read = {
+        "content-signing.key": authority.signing_key,
+        "custodians.json": authority.custodians,
+        "sittings/S-1.json": lambda: authority.secrets("S-1"),
+    }
     with pytest.raises(KeyFolderError, match=said):
-        (authority.signing_key(), authority.custodians(), authority.secrets("S-1"))
+        read[file]()
 
 
 def test_a_missing_key_folder_is_told(tmp_path: Path) -> None:
@@ -101,15 +107,24 @@ def test_a_granted_pc_opens_the_package_and_no_other_does(
     grants = read_grants(out)
     signer = authority.signing_key().public
     share = open_store_share(grants.store_share, sitting="S-1", box=store, content_key=signer)
-    import time
+    now = time.time_ns() // 1_000_000
 
-    common = {"sitting": "S-1", "device": "pc-1", "release": "norskprove-demo.v1", "release_share": share}
-    common |= {"content_key": signer, "now_utc_ms": time.time_ns() // 1_000_000}
-    granted = open_grant(grants.grants["pc-1", "norskprove-demo.v1"], keys=cleared, **common)
-    opened = open_sealed(package, granted.content_key, Ed25519Trust(signer, {}), now_utc_ms=common["now_utc_ms"])
+    def granted(keys: DeviceKeys) -> GrantedKeys:
+        return open_grant(
+            grants.grants["pc-1", "norskprove-demo.v1"],
+            sitting="S-1",
+            device="pc-1",
+            release="norskprove-demo.v1",
+            keys=keys,
+            release_share=share,
+            content_key=signer,
+            now_utc_ms=now,
+        )
+
+    opened = open_sealed(package, granted(cleared).content_key, Ed25519Trust(signer, {}), now_utc_ms=now)
     assert opened.programme.id == "norskprove-demo"
     with pytest.raises(SyncDataError):
-        open_grant(grants.grants["pc-1", "norskprove-demo.v1"], keys=stranger, **common)
+        granted(stranger)
 
 
 def test_pcs_cleared_later_get_grants_of_the_same_sitting(whole_demo: Path, tmp_path: Path) -> None:
