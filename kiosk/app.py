@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 TICK_MS: Final = 40
 """Often enough for a level sign at 12 pictures a second and a step that begins on time; a tick costs well under 1 ms."""
+ROBOT_MAP_MS: Final = 100
 FOCUS_GRACE_MS: Final = 300
 """A focus that comes back within this time was Qt's own moving between windows of ours."""
 USAGE: Final = 2
@@ -169,8 +170,11 @@ class _Program:
         timer.start(TICK_MS)
         conductor.tick()
         watch = _FocusWatch(app, conductor, window)
-        signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
+        robot_map = self._options.robot_map
+        mapping = None if robot_map is None else _RobotMap(robot_map, window, conductor)
+        signal.signal(signal.SIGTERM, lambda _number, _frame: app.exit(0))
         code = app.exec()
+        del mapping
         watch.stop()
         timer.stop()
         conductor.close()
@@ -203,20 +207,12 @@ class _Program:
 
     def _conductor(self, app: QApplication, window: ExamWindow, room: Room) -> Conductor:
         from kiosk.conductor import Conditions, Conductor  # noqa: PLC0415 - as above
-        from kiosk.screens import Screen  # noqa: PLC0415, TC001 - as above
         from kiosk.sound import StreamPlayer  # noqa: PLC0415 - as above
         from sync.passwords import PRODUCTION_MINIMUM  # noqa: PLC0415 - as above
         from sync.progress import sign_progress  # noqa: PLC0415 - as above
         from sync.writer import FREE_NEEDED  # noqa: PLC0415 - as above
 
-        robot_map = self._options.robot_map
-
-        def show(screen: Screen) -> None:
-            window.show_screen(screen)
-            if robot_map is not None:
-                _write_robot_map(robot_map, window, screen, conductor)
-
-        conductor = Conductor(
+        return Conductor(
             Conditions(
                 device=self._enrolment.device,
                 seat=self._enrolment.name,
@@ -229,10 +225,9 @@ class _Program:
             room=room,
             player=StreamPlayer(),
             sign_report=lambda progress: sign_progress(progress, self._keys.signing),
-            show=show,
+            show=window.show_screen,
             leave=lambda: app.exit(0),
         )
-        return conductor
 
     def _lockdown(self, window: ExamWindow) -> LockdownSequence:
         from kiosk.lockdown import Sequence  # noqa: PLC0415 - as above
@@ -285,22 +280,35 @@ def _application() -> QApplication:
     return existing if isinstance(existing, QApplication) else QApplication(["proverom"])
 
 
-def _write_robot_map(path: Path, window: ExamWindow, screen: object, conductor: Conductor) -> None:
-    """Where the controls are, for robots that press real buttons. It holds no text of the test and no answer."""
-    from PySide6.QtCore import QTimer  # noqa: PLC0415 - as above
+class _RobotMap:
+    """Keeps a file up to date that says where the controls are, for robots that press real buttons.
 
-    def write() -> None:
-        plain = {
-            "screen": type(screen).__name__,
-            "controls": window.robot_map(),
-            **_editor_state(window),
-            **_attempt_state(conductor),
+    It holds no text of the test and no answer.
+    """
+
+    def __init__(self, path: Path, window: ExamWindow, conductor: Conductor) -> None:
+        from PySide6.QtCore import QTimer  # noqa: PLC0415 - as above
+
+        self._path = path
+        self._window = window
+        self._conductor = conductor
+        self._written: dict[str, object] = {}
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._write)
+        self._timer.start(ROBOT_MAP_MS)
+
+    def _write(self) -> None:
+        plain: dict[str, object] = {
+            "screen": type(self._conductor.shown).__name__,
+            "controls": self._window.robot_map(),
+            **_editor_state(self._window),
+            **_attempt_state(self._conductor),
         }
-        spare = path.with_suffix(".new")
-        spare.write_text(json.dumps(plain), encoding="utf-8")
-        spare.replace(path)
-
-    QTimer.singleShot(0, write)
+        if plain != self._written:
+            self._written = plain
+            spare = self._path.with_suffix(".new")
+            spare.write_text(json.dumps(plain), encoding="utf-8")
+            spare.replace(self._path)
 
 
 def _editor_state(window: ExamWindow) -> dict[str, object]:

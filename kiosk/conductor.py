@@ -27,7 +27,6 @@ from kiosk.screens import (
     DeliveredScreen,
     EndScreen,
     HandingInScreen,
-    Language,
     LockedScreen,
     LockReason,
     LoginScreen,
@@ -200,6 +199,11 @@ class Conductor:
         """The attempt at this PC now."""
         return self._running
 
+    @property
+    def shown(self) -> Screen | None:
+        """The screen on the glass."""
+        return self._shown
+
     def wish(self, intent: intents.Intent) -> None:
         """Do what was wished for, if it holds, and show what is true then."""
         try:
@@ -305,7 +309,10 @@ class Conductor:
         self._gate = DayCodeGate()
         self._volume = running.attempt.volume
         self._ended_at_ms = self._clock.wall_ms()
-        self._settings = self._folder.settings(running.candidate.number)
+        if running.is_resumed:
+            self._settings = self._folder.settings(running.candidate.number)
+        else:
+            self._keep(self._settings)
         writer = running.record.writer
         self._room.watch(Watch(running.attempt.id, writer.durable_counts))
         package = running.package
@@ -447,6 +454,8 @@ class Conductor:
             if not self._draft.chosen_standard:
                 self._draft.error = "none_chosen"
             elif self._happens(events.WrittenStandardChosen(self._now(), self._draft.chosen_standard)):
+                if self._settings.language != "en":
+                    self._keep(replace(self._settings, language=self._draft.chosen_standard))
                 self._draft.back_to = None
                 self._draft.error = ""
         elif question == "sound_check":
@@ -1146,12 +1155,8 @@ class Conductor:
             return Seat(self._conditions.seat, "", "")
         name = running.candidate.name
         number = running.candidate.number
-        title = part_title(running.package.programme, running.part.part, self._title_language(running))
+        title = part_title(running.package.programme, running.part.part, self._settings.language)
         return Seat(self._conditions.seat, f"{name} · {number}" if name else number, title)
-
-    def _title_language(self, running: Running) -> Language:
-        standard = running.attempt.written_standard
-        return "nn" if standard == "nn" else self._settings.language
 
     def _public(self) -> PublicContent | None:
         running = self._running

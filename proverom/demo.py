@@ -235,6 +235,8 @@ class Unattended:
                 room.grant_pcs()
                 finished = self._take(room, seats)
                 recordings = {seat.person.candidate.number: seat.sink.recording() for seat in seats}
+                for number, data in recordings.items():
+                    (self._folder / f"recording-{number}.raw").write_bytes(data)
                 states = {key: value for seat in seats if seat.robot for key, value in seat.robot.seen.states.items()}
                 texts = {key: value for seat in seats if seat.robot for key, value in seat.robot.seen.texts.items()}
             finally:

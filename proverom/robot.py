@@ -90,7 +90,7 @@ class Robot(threading.Thread):
             "WritingScreen": self._write,
             "HandInScreen": self._hand_in,
             "DeliveredScreen": lambda look: self._click(look, "continue"),
-            "PersonalDataScreen": lambda look: self._click(look, "skip"),
+            "PersonalDataScreen": self._skip_form,
         }
 
     def run(self) -> None:
@@ -176,6 +176,12 @@ class Robot(threading.Thread):
     def _read(self, look: dict[str, Any]) -> None:
         if not self._click(look, "start") and not self._click(look, "next_page"):
             self._click(look, "continue")
+
+    def _skip_form(self, look: dict[str, Any]) -> None:
+        if not self._click(look, "skip"):
+            x, y, width, height = look["controls"]["card_scroll"]
+            self._hands.scroll_down(x + width // 2, y + height // 2)
+        self._wait_for_another("PersonalDataScreen", 1.0)
 
     # --- answering ----------------------------------------------------------------------------------------------------
 

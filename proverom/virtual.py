@@ -23,7 +23,9 @@ class VirtualSeatError(Exception):
     """A program that stands in for hardware is missing or did not start."""
 
     def __init__(self, program: str, reason: str) -> None:
-        super().__init__(f"{program} {reason}. Install the packages in deploy/packages-debian.txt, or run ./run demo on a PC with a screen.")
+        super().__init__(
+            f"{program} {reason}. Install the packages in deploy/packages-debian.txt, or run ./run demo on a PC with a screen."
+        )
 
 
 def _program(name: str) -> str:
@@ -68,7 +70,9 @@ class VirtualDisplay:
 
     def picture(self, file: Path) -> None:
         """Save what the display shows now as a PNG."""
-        subprocess.run([_program("import"), "-window", "root", str(file)], env=self.environment(), check=True, timeout=30)
+        subprocess.run(
+            [_program("import"), "-window", "root", str(file)], env=self.environment(), check=True, timeout=30
+        )
 
     def close(self) -> None:
         """Switch the display off."""
@@ -83,7 +87,9 @@ class NullSink:
         self._folder = folder
         for name in ("pulse", "state"):
             (folder / name).mkdir(parents=True, mode=0o700)
-        (folder / "asound.conf").write_text("pcm.!default { type pulse }\nctl.!default { type pulse }\n", encoding="utf-8")
+        (folder / "asound.conf").write_text(
+            "pcm.!default { type pulse }\nctl.!default { type pulse }\n", encoding="utf-8"
+        )
         socket = folder / "pulse" / "native"
         self._server = subprocess.Popen(
             [
@@ -167,6 +173,10 @@ class Hands:
     def click(self, x: int, y: int) -> None:
         """Move the pointer there and press its first button."""
         self._do("mousemove", str(x), str(y), "click", "1")
+
+    def scroll_down(self, x: int, y: int, notches: int = 10) -> None:
+        """Turn the wheel there."""
+        self._do("mousemove", str(x), str(y), "click", "--repeat", str(notches), "--delay", "10", "5")
 
     def press(self, *keys: str) -> None:
         """Press keys one after the other, such as "Return", "ctrl+z"."""
