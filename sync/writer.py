@@ -294,12 +294,12 @@ class JournalWriter:
         failed = self._journal
         failed.close()
         error = cause
-        for _ in range(_TRIES):
+        for ordinal in range(failed.header.ordinal + 1, failed.header.ordinal + 1 + _TRIES):
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 with contextlib.suppress(OSError):
                     self._files.remove(self._folder / RESERVE_NAME)
             try:
-                return self._rewrite(failed, cause)
+                return self._rewrite(failed, ordinal, cause)
             except OSError as again:
                 error = again
         self._failed = JournalFailedError(
@@ -307,15 +307,16 @@ class JournalWriter:
         )
         return JournalTrouble("failed", error.strerror or str(error), failed.header.ordinal)
 
-    def _rewrite(self, failed: Journal, cause: OSError) -> JournalTrouble:
-        # After a second failure the durable records are still those of the segment that failed first.
+    def _rewrite(self, failed: Journal, ordinal: int, cause: OSError) -> JournalTrouble:
+        # After a second failure the durable records are still those of the segment that failed first. Its number is
+        # used up all the same: what it holds is then known to be written again.
         link = failed.header.previous
         if self._durable.counter >= 0:
             link = Link(segment=failed.header.segment, count=self._durable.counter + 1, head=self._durable_head.hex())
         fresh = new_segment(
             self._binding,
             self._recipients,
-            ordinal=self._journal.header.ordinal + 1,
+            ordinal=ordinal,
             previous=link,
             begun_utc_ms=self._now_utc_ms(),
         )

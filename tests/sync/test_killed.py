@@ -2,58 +2,58 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+import contextlib
+import multiprocessing
 from pathlib import Path
 
 import pytest
 
 from sync.bundle import read_journal
 from tests.sync.examples import BINDING, recovery
+from tests.sync.killed_child import write_for_ever
 
-ROOT = Path(__file__).parents[2]
+MODES = ("commit", "append", "commit soon")
+SERVER = "forkserver"
 
-
-def kill_after(lines: int, folder: Path, mode: str) -> int:
-    """Run the program, kill it after so many lines; the last number it told."""
-    child = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/sync/killed_child.py"), str(folder), mode],
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert child.stdout is not None
-    with child:
-        told = -1
-        for _ in range(lines):
-            told = int(child.stdout.readline())
-        child.send_signal(signal.SIGKILL)
-        rest = child.stdout.read().split(b"\n")[:-1]  # the line after the last line end may be torn
-    return int(rest[-1]) if rest else told
+pytestmark = pytest.mark.skipif(
+    SERVER not in multiprocessing.get_all_start_methods(), reason="SIGKILL and a fork server are POSIX"
+)
 
 
-def found_in(folder: Path) -> list[int]:
-    bundle = read_journal(folder, BINDING.attempt, recovery())
-    return [event.at_ms // 1000 for event in bundle.events]
+def kill_after(answers: int, folder: Path, mode: str) -> int:
+    """Run the program, kill it after so many answers; the last number it told of."""
+    context = multiprocessing.get_context(SERVER)
+    context.set_forkserver_preload(["tests.sync.killed_child"])
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=write_for_ever, args=(theirs, folder, mode), daemon=True)
+    child.start()
+    theirs.close()
+    told = -1
+    for _ in range(answers):
+        told = int(ours.recv_bytes())
+    child.kill()
+    with contextlib.suppress(EOFError, OSError):  # OSError: the kill cut the last message
+        while True:
+            told = int(ours.recv_bytes())
+    child.join()
+    ours.close()
+    return told
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is POSIX")
-@pytest.mark.parametrize(("mode", "lines"), [("commit", 3), ("commit", 40), ("append", 100), ("append", 300)])
-def test_a_killed_program_loses_nothing_it_had_written(tmp_path: Path, mode: str, lines: int) -> None:
-    told = kill_after(lines, tmp_path, mode)
-    found = found_in(tmp_path)
-    assert found == list(range(len(found)))
-    assert len(found) > told >= lines - 1
+def check(folder: Path, runs: range) -> None:
+    for run in runs:
+        place = folder / str(run)
+        told = kill_after(1 + 7 * run % 40, place, MODES[run % 3])
+        bundle = read_journal(place, BINDING.attempt, recovery())
+        found = [event.at_ms // 1000 for event in bundle.events]
+        assert found == list(range(len(found)))
+        assert len(found) > told
+
+
+def test_a_killed_program_loses_nothing_it_had_written(tmp_path: Path) -> None:
+    check(tmp_path, range(45))
 
 
 @pytest.mark.prove
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is POSIX")
-def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
-    for run in range(200):
-        folder = tmp_path / str(run)
-        told = kill_after(1 + run % 37, folder, ("commit", "append")[run % 2])
-        found = found_in(folder)
-        assert found == list(range(len(found)))
-        assert len(found) > told
+def test_a_program_killed_two_thousand_times_loses_nothing(tmp_path: Path) -> None:
+    check(tmp_path, range(2000))

@@ -15,7 +15,7 @@ from sync.writer import JournalWriter
 from tests.sync.examples import BINDING, FOLDER, NOW, answer, recipients, recovery, small_disk
 from tests.sync.simulated_disk import SimulatedDisk
 
-RUNS = 150
+RUNS = 400
 LONG_RUNS = 10_000
 
 

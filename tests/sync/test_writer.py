@@ -105,6 +105,21 @@ def test_one_fault_at_every_operation_loses_nothing_acknowledged(fault: str) -> 
         assert {each.kind for each in bundle.faults} <= {"torn_tail", "superseded", "damaged_bytes"}
 
 
+def test_two_faults_close_together_lose_nothing_acknowledged_either() -> None:
+    """The second fault hits the new segment while what was not durable is being written again."""
+    first = begin_operations()
+    for place in range(first, first + 18, 2):
+        for distance in range(1, 7):
+            kinds = list(FAULTS.values())
+            faults = {place: kinds[place % 5], place + distance: kinds[distance % 5]}
+            disk = SimulatedDisk(lambda number, _, faults=faults: faults.get(number))
+            acknowledged = run_attempt(disk, [])
+            assert numbers(disk) == acknowledged, f"operations {place} and {place + distance}"
+            bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=disk)
+            assert "fork" not in {each.kind for each in bundle.faults}
+            assert len(numbers(disk.power_cut(random.Random(place)))) == 15
+
+
 def begin_operations() -> int:
     disk = SimulatedDisk()
     begin(disk)
