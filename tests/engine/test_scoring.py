@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
@@ -71,6 +73,37 @@ def key(plain, max_score=1):
 )
 def test_each_key_scores_as_it_says(plain, max_score, response, points):
     assert score_key(key(plain, max_score), max_score, response) == points
+
+
+def turn(a, b, point):
+    """Twice the signed area of a triangle: its sign says on which side of a → b a point lies."""
+    return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
+
+
+def in_triangle(corners, point):
+    sides = [turn(a, b, point) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
+    return all(side >= 0 for side in sides) or all(side <= 0 for side in sides)
+
+
+SKEW = [(1, 2), (11, 5), (4, 12)]
+AN_L = [(0, 0), (10, 0), (10, 4), (4, 4), (4, 10), (0, 10)]
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+@pytest.mark.parametrize(
+    ("corners", "is_inside"),
+    [
+        (SKEW, lambda point: in_triangle(SKEW, point)),
+        (AN_L, lambda point: max(point) <= 10 and min(point) <= 4),
+        ([(3, 1), (5, 1), (5, 9), (3, 9)], lambda point: 3 <= point[0] <= 5 and 1 <= point[1] <= 9),
+    ],
+)
+def test_an_area_holds_exactly_its_points_and_its_border(corners, is_inside, is_reversed):
+    order = corners[::-1] if is_reversed else corners
+    areas = {"kind": "areas", "areas": [{"corners": [{"x": x, "y": y} for x, y in order]}]}
+    scoring = key(areas)
+    for point in product(range(14), repeat=2):
+        assert score_key(scoring, 1, (f"{point[0]},{point[1]}",)) == is_inside(point), point
 
 
 @pytest.mark.parametrize("plain", [CHOICE, MAPPING, ORDER, AREAS, TEXT, GAPS], ids=lambda plain: plain["kind"])
