@@ -41,7 +41,7 @@ def measured(name: str, goal_us: float, note: str, work: Callable[[], object], r
         "spread": round(high - low, 2),
         "n": runs,
         "peer": None,
-        "goal": f"≤ {goal_us:g} us",
+        "goal": f"≤ {goal_us:,.0f} us",
         "note": note,
     }
 

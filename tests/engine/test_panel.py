@@ -281,6 +281,15 @@ def test_a_harder_target_with_easier_items_is_refused_by_level_and_by_b():
     assert "easier items by level" in refused(plain).fault
 
 
+def test_modules_are_compared_by_b_only_where_both_are_calibrated():
+    plain = copy.deepcopy(READING)
+    plain["scale"] = None
+    for item in plain["items"]:
+        if item["id"].startswith("FM-B1B2"):
+            item["parameters"] = None
+    check_panel(parse_panel(plain, "p"), programme())
+
+
 @pytest.mark.rule("NP-A5-5")
 def test_a_module_of_a_lower_level_than_the_first_is_refused():
     plain = copy.deepcopy(READING)
