@@ -21,6 +21,11 @@ class Bell:
         with self._lock:
             return self._versions.get(topic, self._first)
 
+    def waiting(self, topic: str) -> int:
+        """How many wait for news of the topic."""
+        with self._lock:
+            return len(self._waiting.get(topic, ()))
+
     def ring(self, topic: str) -> None:
         """Something changed."""
         with self._lock:

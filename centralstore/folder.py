@@ -173,6 +173,8 @@ def init_folder(
             password_lanes=cost.lanes,
         )
         write_private(path / "store.json", canonical_bytes(plain_of(settings)))
+        if not database:  # SQLite gives its journal files the same mode
+            write_private(path / "store.sqlite", b"")
     except OSError as error:
         raise SetUpError(
             str(path), f"cannot be written ({error.strerror})", "Free space or choose another folder."

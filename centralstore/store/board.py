@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from centralstore.records import Board, ConflictView, EntryView, ProgressView, SeatView
-from centralstore.rights import Act, Actor
+from centralstore.rights import Actor
 from centralstore.store.keeper import Keeper
 from centralstore.store.planning import get_sitting, sitting_view
 from centralstore.tables import (
@@ -70,7 +70,7 @@ class Boards(Keeper):
         Raises:
             NoRightError: another room's or site's; logged.
         """
-        self._act(actor, Act.SEE_SITTING, self._where(sitting), lambda _session: None)
+        self._look(actor, sitting)
         version = self.bell.version(f"room/{sitting}")
 
         def work(session: Session) -> Board:
@@ -81,7 +81,7 @@ class Boards(Keeper):
 
     def conflicts(self, actor: Actor, sitting: str) -> tuple[ConflictView, ...]:
         """Envelopes that claimed a place that another one had."""
-        self._act(actor, Act.SEE_SITTING, self._where(sitting), lambda _session: None)
+        self._look(actor, sitting)
 
         def work(session: Session) -> tuple[ConflictView, ...]:
             rows = session.exec(select(Conflict).where(Conflict.sitting == sitting).order_by(col(Conflict.id))).all()

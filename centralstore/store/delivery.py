@@ -86,7 +86,9 @@ class Delivery(Devices):
             )
             return Kept(receipt, is_conflict=False)
 
-        return self._submit(work)
+        kept = self._submit(work)
+        kept.add_done_callback(lambda _kept: self.bell.ring(f"room/{header.sitting}"))
+        return kept
 
     def receipts(self, device: DeviceView, attempt: str) -> tuple[bytes, ...]:
         """The receipts for what this PC sent of an attempt, in the order it came."""
@@ -113,7 +115,7 @@ class Delivery(Devices):
                 select(KeptEnvelope).where(KeptEnvelope.attempt == attempt).order_by(col(KeptEnvelope.id))
             ).all()
             sittings = {row.sitting for row in rows} | _sittings_of(session, attempt)
-            if not any(_permits_handover(session, sitting, attempt, device.id) for sitting in sittings):
+            if not any(_permits_handover(session, sitting, attempt, device) for sitting in sittings):
                 raise NotNowError(
                     what="Taking over", where=f"attempt {attempt}", why="no order permits it for this PC",
                     remedy="The test leader permits the hand-over on the room page.",
@@ -260,11 +262,14 @@ def _sittings_of(session: Session, attempt: str) -> set[str]:
     return {row.sitting} if row is not None else set()
 
 
-def _permits_handover(session: Session, sitting: str, attempt: str, device: str) -> bool:
+def _permits_handover(session: Session, sitting: str, attempt: str, device: DeviceView) -> bool:
+    row = session.get(Sitting, sitting)
+    if row is None or (row.site, row.room) != (device.site, device.room):
+        return False
     query = select(GivenOrder.data).where(
         GivenOrder.sitting == sitting, GivenOrder.kind == OrderKind.PERMIT_HANDOVER.value
     )
-    return any(_is_for(data, attempt, device) for data in _orders(session.exec(query).all()))
+    return any(_is_for(data, attempt, device.id) for data in _orders(session.exec(query).all()))
 
 
 def _orders(found: Sequence[bytes]) -> Sequence[dict[str, int | str]]:
@@ -272,4 +277,4 @@ def _orders(found: Sequence[bytes]) -> Sequence[dict[str, int | str]]:
 
 
 def _is_for(data: dict[str, int | str], attempt: str, device: str) -> bool:
-    return data.get("attempt") == attempt and data.get("to_device") == device
+    return data.get("attempt") == attempt and data.get("to_device") in {"", device}

@@ -14,7 +14,7 @@ from centralstore.rights import Act, Actor, reaches
 from centralstore.store.keeper import Keeper, Where
 from centralstore.tables import Device, DeviceToken
 from centralstore.words import DeviceState
-from sync.keys import BoxPublic, VerifyKey
+from sync.keys import BoxPublic, VerifyKey, hpke_seal
 
 TOKEN_MS: Final = 24 * 3_600_000
 """An enrolment token is good for a day: made in the morning, used while the room is set up."""
@@ -35,7 +35,9 @@ class Devices(Keeper):
 
         Raises:
             WrongTokenError: unknown, used or out of date.
+            DamagedError (sync): nothing can be sealed to the X25519 key.
         """
+        hpke_seal(x25519, b"", "enrolment", name)
 
         def work(session: Session) -> DeviceView:
             known = session.get(DeviceToken, _digest(token))

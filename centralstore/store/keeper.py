@@ -116,6 +116,16 @@ class Keeper:
             raise answer.error
         return answer
 
+    def _look(self, actor: Actor, sitting: str) -> None:
+        """Let pass who may see a sitting. Only a refusal is logged: pages look again at every change.
+
+        Raises:
+            NoRightError: another room's or site's; logged.
+        """
+        where = self._where(sitting)
+        if not permits(actor, Act.SEE_SITTING, where.site, where.room):
+            self._act(actor, Act.SEE_SITTING, where, lambda _session: None)
+
     def _log(
         self,
         session: Session,

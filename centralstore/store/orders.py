@@ -204,8 +204,12 @@ class Orders(Keeper):
     ) -> int:
         """Let another cleared PC of the room take over an attempt, from where this store has it.
 
+        Args:
+            to_device: the other PC; "" = whichever cleared PC of the room the candidate logs in at next.
+            reason: what happened.
+
         Raises:
-            NotNowError: no attempt, the other PC is not cleared for this room, or it is the same PC.
+            NotNowError: no attempt, or the other PC is not cleared for this room.
             FieldError: no reason.
         """
 
@@ -221,12 +225,7 @@ class Orders(Keeper):
                     why="there is no attempt",
                     remedy="The candidate can simply log in there.",
                 )
-            device = session.get(Device, to_device)
-            if (
-                device is None
-                or device.state != DeviceState.CLEARED.value
-                or (device.site, device.room) != (row.site, row.room)
-            ):
+            if to_device and not _is_cleared_for(session.get(Device, to_device), row):
                 raise NotNowError(
                     what="Handing over",
                     where=place,
@@ -268,7 +267,7 @@ class Orders(Keeper):
 
     def orders(self, actor: Actor, sitting: str) -> tuple[OrderView, ...]:
         """All orders of a sitting, first first, with the PCs that have applied them."""
-        self._act(actor, Act.SEE_SITTING, self._where(sitting), lambda _session: None)
+        self._look(actor, sitting)
 
         def work(session: Session) -> tuple[OrderView, ...]:
             acks = defaultdict[int, list[str]](list)
@@ -405,6 +404,14 @@ def _present(session: Session, sitting: str) -> dict[str, int | str]:
             lines.append("")
         lines[-1] = f"{lines[-1]} {number}".strip()
     return {f"present_{place}": line for place, line in enumerate(lines, start=1)}
+
+
+def _is_cleared_for(device: Device | None, row: Sitting) -> bool:
+    return (
+        device is not None
+        and device.state == DeviceState.CLEARED.value
+        and (device.site, device.room) == (row.site, row.room)
+    )
 
 
 def _opened(session: Session, sitting: str, what: str) -> Sitting:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from centralstore.errors import DamagedError, GoneError, NotFoundError, NotNowError, SetUpError, TakenError
+from centralstore.folder import write_private
 from centralstore.plain import plain_programme
 from centralstore.records import DeviceView
 from centralstore.rights import EVERYWHERE, Act, Actor
@@ -31,6 +31,7 @@ from centralstore.tables import (
 )
 from centralstore.words import Role, SittingState
 from engine.programme import parse_programme
+from itembank.content import Page
 from itembank.errors import PackageError
 from itembank.package import open_public
 from sync.canonical import canonical_bytes, plain_of
@@ -187,6 +188,25 @@ class Releases(Room):
         if row is None:
             raise NotFoundError("Release", release)
         return ReleaseManifest.model_validate_json(canonical_bytes(row.manifest)).expires_utc_ms
+
+    def read_out_texts(self, actor: Actor, sitting: str) -> Mapping[str, Mapping[str, Page]]:
+        """What the test leader reads aloud, by language and name ("general", "reading", …), from a signed release.
+
+        Raises:
+            NoRightError: another room's or site's; logged.
+            NotFoundError: none of the sitting's releases is here.
+            DamagedError: the kept file is not genuine or out of date.
+        """
+        self._look(actor, sitting)
+        kept = self._read(lambda session: [row.file_name for row in _kept(session, sitting) if not _is_spare(row)])
+        if not kept:
+            raise NotFoundError("Release of sitting", sitting, "Add it with 'store add-release'.")
+        try:
+            path = self._house.folder.releases / kept[0]
+            public = open_public(path, self._trust(), now_utc_ms=self.now_ms())
+        except (SyncDataError, PackageError) as error:
+            raise DamagedError(what="Test package", problem=str(error).rstrip(".")) from error
+        return {language: texts.read_out for language, texts in public.content.texts.items()}
 
     def public_box(self) -> BoxPublic:
         """The key to which the authority seals this store's half of a sitting's content key."""
@@ -445,10 +465,8 @@ def _write_whole(path: Path, data: bytes) -> None:
         SetUpError: the disk refused; nothing is left of it.
     """
     try:
-        with path.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        path.unlink(missing_ok=True)
+        write_private(path, data)
     except OSError as error:
         path.unlink(missing_ok=True)
         raise SetUpError(

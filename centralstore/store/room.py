@@ -430,7 +430,7 @@ class Room(Keeper):
     # --- helpers ------------------------------------------------------------------------------------------------------
 
     def _require_sight(self, actor: Actor, sitting: str) -> None:
-        self._act(actor, Act.SEE_SITTING, self._where(sitting), lambda _session: None)
+        self._look(actor, sitting)
 
     def _open_place(self, session: Session, sitting: str, candidate: str) -> Place:
         if get_sitting(session, sitting).signed_ms:

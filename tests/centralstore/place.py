@@ -132,7 +132,7 @@ class Pc:
     keys: DeviceKeys
     sequence: int = 0
 
-    async def ask(self, method: str, target: str, body: bytes = b"", **changes: str) -> httpx.Response:
+    async def ask(self, method: str, target: str, body: bytes = b"", /, **changes: str) -> httpx.Response:
         headers = sign_request(
             device=self.id, key=self.keys.signing, method=method, path=target, body=body, now_utc_ms=self.clock()
         )
