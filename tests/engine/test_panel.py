@@ -350,6 +350,19 @@ def test_a_level_only_at_scores_that_a_route_never_sees_is_out_of_reach():
     assert "nobody can reach 'below_A1'" in refused(plain).fault
 
 
+def test_a_level_only_at_the_highest_score_is_within_reach():
+    plain = copy.deepcopy(READING)
+    for row in plain["level_table"]:
+        row["levels"] = ["B1" if level == "B2" else level for level in row["levels"]]
+        if row["route"][-1] == "FM-B1B2":
+            row["levels"][-1] = "B2"
+    check_panel(parse_panel(plain, "p"), programme())
+
+
+def test_an_interval_of_a_single_score_is_an_interval():
+    check_panel(parse_panel(panel_plain(cuts={"RM2": 1, "RM3": 4}), "p"), programme())
+
+
 def test_a_scale_needs_all_cuts_and_all_parameters():
     assert refused(with_value(READING, "scale", "cuts", [0.0])).field == "scale.cuts"
     plain = copy.deepcopy(READING)
