@@ -17,7 +17,7 @@ from engine.events import Event
 from sync.entries import EVENT_STREAM, TimedEvent, decode_event
 from sync.envelope import Envelope, claimed_device, verify
 from sync.errors import CannotOpenError, DamagedError, SyncDataError
-from sync.files import DiskFiles, Files
+from sync.files import DiskFiles, Files, disk_errors
 from sync.journal import FoundSegment, Recovered, recover
 from sync.keys import KEY_BYTES, VerifyKey
 from sync.outbox import ENVELOPE_SUFFIX
@@ -167,11 +167,12 @@ def attempt_bundle(
     """An attempt from a folder of ``.envelope`` files, as `Outbox.export` writes them; see `read_envelopes`.
 
     Raises:
-        OSError: the disk refused.
+        FileFailedError: the disk refused.
     """
     disk = DiskFiles() if files is None else files
-    names = [name for name in disk.names(folder) if name.endswith(ENVELOPE_SUFFIX)]
-    return read_envelopes((disk.read(folder / name) for name in names), opener, devices, attempt=attempt, holder=holder)
+    with disk_errors("read", folder):
+        data = [disk.read(folder / name) for name in disk.names(folder) if name.endswith(ENVELOPE_SUFFIX)]
+    return read_envelopes(data, opener, devices, attempt=attempt, holder=holder)
 
 
 def read_journal(folder: Path, attempt: str, opener: Opener, *, files: Files | None = None) -> AttemptBundle:
@@ -180,10 +181,11 @@ def read_journal(folder: Path, attempt: str, opener: Opener, *, files: Files | N
     What another PC handed over and `keep_handed_over` kept in the folder is read with it.
 
     Raises:
-        OSError: the disk refused.
+        FileFailedError: the disk refused.
     """
-    found = recover(folder, attempt, files=files)
-    handed, damaged = _handed_over(folder, attempt, DiskFiles() if files is None else files)
+    with disk_errors("read", folder):
+        found = recover(folder, attempt, files=files)
+        handed, damaged = _handed_over(folder, attempt, DiskFiles() if files is None else files)
     faults = [
         Fault("damaged_bytes", "", -1, -1, -1, f"Nothing can be read of {path.name}; keep it for examination.")
         for path in found.unreadable
@@ -207,14 +209,15 @@ def keep_handed_over(
     the key it was verified by.
 
     Raises:
-        OSError: the disk refused.
+        FileFailedError: the disk refused.
     """
     disk = DiskFiles() if files is None else files
     for each in data:
         with contextlib.suppress(SyncDataError):  # read_envelopes has told what is wrong with it
             envelope = _verified(each, devices, attempt, ())
             path = folder / f"{attempt}-{envelope.sha256}{HANDED_SUFFIX}"
-            disk.replace(path, devices[envelope.header.device].raw + each)
+            with disk_errors("write", path):
+                disk.replace(path, devices[envelope.header.device].raw + each)
 
 
 def _handed_over(folder: Path, attempt: str, files: Files) -> tuple[list[Envelope], list[Fault]]:

@@ -10,8 +10,11 @@ import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final, Protocol
+
+from sync.errors import FileFailedError
 
 _ZEROS: Final = bytes(65_536)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
@@ -67,6 +70,19 @@ class Files(Protocol):
     def free_bytes(self, folder: Path) -> int:
         """How much this user can still write there."""
         ...
+
+
+@contextlib.contextmanager
+def disk_errors(action: str, place: Path) -> Generator[None]:
+    """Turn what the disk refuses inside into one sentence.
+
+    Raises:
+        FileFailedError: an OSError came out of the block; it is the cause.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise FileFailedError(action, str(place), error.strerror or str(error)) from error
 
 
 def write_whole(file: OpenFile, offset: int, data: bytes) -> None:

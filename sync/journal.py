@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sync.errors import DamagedError, SyncUsageError
-from sync.files import DiskFiles, Files, OpenFile, write_whole
+from sync.files import DiskFiles, Files, OpenFile, disk_errors, write_whole
 from sync.segment import (
     Binding,
     Link,
@@ -202,9 +202,15 @@ def read_segment(path: Path, *, files: Files | None = None) -> SegmentScan | Non
 
 
 def attempts_in(folder: Path, *, files: Files | None = None) -> tuple[str, ...]:
-    """The attempts that have segment files in a folder, sorted."""
+    """The attempts that have segment files in a folder, sorted.
+
+    Raises:
+        FileFailedError: the disk refused.
+    """
     disk = DiskFiles() if files is None else files
-    return tuple(sorted({attempt for name in disk.names(folder) if (attempt := _attempt_of(name))}))
+    with disk_errors("read", folder):
+        names = disk.names(folder)
+    return tuple(sorted({attempt for name in names if (attempt := _attempt_of(name))}))
 
 
 def next_segment(

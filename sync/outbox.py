@@ -18,7 +18,7 @@ from pydantic import Field
 from sync.canonical import Message, canonical_bytes, parse_model, parse_table, plain_of
 from sync.envelope import envelope_sha256, next_range, pack
 from sync.errors import NotForUsError, SyncDataError
-from sync.files import DiskFiles, Files, write_whole
+from sync.files import DiskFiles, Files, disk_errors, write_whole
 from sync.journal import SUFFIX, read_segment
 from sync.keys import SigningKey, VerifyKey
 from sync.receipt import Receipt, verify_receipt
@@ -86,7 +86,7 @@ class Outbox:
         """Read the ledger beside the journals in ``folder``; damaged lines in it are passed over.
 
         Raises:
-            OSError: the disk refused.
+            FileFailedError: the disk refused.
         """
         self._folder = folder
         self._files = DiskFiles() if files is None else files
@@ -96,7 +96,8 @@ class Outbox:
         self._receipts: dict[tuple[str, int, int], Receipt] = {}
         self._scans: dict[str, SegmentScan] = {}
         self._earlier = frozenset(self._files.names(folder))
-        self._load()
+        with disk_errors("read", folder):
+            self._load()
 
     def pending(self, durable: Mapping[str, int] | None = None, *, most: int = 32) -> tuple[Parcel, ...]:
         """The next envelopes to send, oldest first; the same ones again until their receipts are here.
@@ -109,11 +110,14 @@ class Outbox:
             most: at most so many.
 
         Raises:
-            OSError: the disk refused.
+            FileFailedError: the disk refused.
         """
         waiting: list[Parcel] = []
-        for scan in self._segments(durable):
-            self._plan(scan, _durable_count(scan, durable), patiently=True)
+        with disk_errors("read or write", self._folder):
+            segments = self._segments(durable)
+            for scan in segments:
+                self._plan(scan, _durable_count(scan, durable), patiently=True)
+        for scan in segments:
             for entry in self._waiting(scan.header.segment):
                 if len(waiting) == most:
                     return tuple(waiting)
@@ -126,22 +130,25 @@ class Outbox:
         Raises:
             DamagedError, WrongSignatureError: not a receipt of the store.
             NotForUsError: for a range that this PC never packed.
-            OSError: the disk refused.
+            FileFailedError: the disk refused.
         """
         receipt = verify_receipt(data, self._receipt_key)
         self._take(receipt)
-        self._append(canonical_bytes({"kind": "receipt", "receipt": data.decode("utf-8")}))
+        with disk_errors("write", self._folder / LEDGER_NAME):
+            self._append(canonical_bytes({"kind": "receipt", "receipt": data.decode("utf-8")}))
         return receipt
 
     def delivered(self, attempt: str, durable: Mapping[str, int] | None = None) -> Delivered:
         """How far an attempt has come. ``durable`` as in `pending`.
 
         Raises:
-            OSError: the disk refused.
+            FileFailedError: the disk refused.
         """
         records = received = 0
         conflicts: list[Conflict] = []
-        for scan in self._segments(durable):
+        with disk_errors("read", self._folder):
+            segments = self._segments(durable)
+        for scan in segments:
             if scan.header.attempt == attempt:
                 limit = _durable_count(scan, durable)
                 records += sum(1 for record in scan.records if record.counter < limit)
@@ -157,15 +164,16 @@ class Outbox:
         """Write every envelope without a receipt to a folder (a USB stick), one ``.envelope`` file each; how many.
 
         Raises:
-            OSError: the disk or stick refused.
+            FileFailedError: the disk or stick refused.
         """
         written = 0
-        for scan in self._segments(durable):
-            self._plan(scan, _durable_count(scan, durable), patiently=False)
-            for entry in self._waiting(scan.header.segment):
-                name = f"{entry.attempt}-{entry.segment}-{entry.first:08d}{ENVELOPE_SUFFIX}"
-                self._files.replace(folder / name, self._parcel(scan, entry).data)
-                written += 1
+        with disk_errors("write", folder):
+            for scan in self._segments(durable):
+                self._plan(scan, _durable_count(scan, durable), patiently=False)
+                for entry in self._waiting(scan.header.segment):
+                    name = f"{entry.attempt}-{entry.segment}-{entry.first:08d}{ENVELOPE_SUFFIX}"
+                    self._files.replace(folder / name, self._parcel(scan, entry).data)
+                    written += 1
         return written
 
     def _segments(self, durable: Mapping[str, int] | None) -> list[SegmentScan]:

@@ -20,7 +20,7 @@ from typing import Final, Literal
 from engine.events import Event
 from sync.entries import EVENT_STREAM, encode_event, event_code
 from sync.errors import DiskSpaceError, JournalFailedError, SyncUsageError
-from sync.files import DiskFiles, Files
+from sync.files import DiskFiles, Files, disk_errors
 from sync.journal import SEGMENT_BYTES, Journal, Recovered, next_segment, recover
 from sync.segment import Binding, Link, Recipient, StreamName, new_segment
 
@@ -138,24 +138,26 @@ class JournalWriter:
 
         Raises:
             DiskSpaceError: too little is free and the attempt has not begun yet.
-            OSError: the disk refused the very first write.
+            FileFailedError: the disk refused the very first write.
         """
         disk = Disk() if disk is None else disk
-        found = recover(folder, binding.attempt, files=disk.files) if after is None else after
-        free = disk.files.free_bytes(folder)
+        with disk_errors("read", folder):
+            found = recover(folder, binding.attempt, files=disk.files) if after is None else after
+            free = disk.files.free_bytes(folder)
         if free < disk.free_needed and found.next_ordinal == 0:
             raise DiskSpaceError(str(folder), free_bytes=free, needed_bytes=disk.free_needed)
         _keep_reserve(folder, disk.reserve_bytes, disk.files)
-        return cls(
-            folder,
-            binding,
-            recipients,
-            after=found,
-            now_utc_ms=now_utc_ms,
-            on_durable=on_durable,
-            on_trouble=on_trouble,
-            disk=disk,
-        )
+        with disk_errors("begin a journal in", folder):
+            return cls(
+                folder,
+                binding,
+                recipients,
+                after=found,
+                now_utc_ms=now_utc_ms,
+                on_durable=on_durable,
+                on_trouble=on_trouble,
+                disk=disk,
+            )
 
     @property
     def durable_position(self) -> Position:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sync.bundle import attempt_bundle, read_envelopes
 from sync.envelope import Envelope, verify
-from sync.errors import DamagedError, NotForUsError, WrongSignatureError
+from sync.errors import DamagedError, FileFailedError, NotForUsError, WrongSignatureError
 from sync.keys import SigningKey
 from sync.outbox import LEDGER_NAME, Outbox
 from sync.receipt import Receipt, sign_receipt
@@ -167,6 +167,18 @@ def test_an_export_to_a_folder_reads_back_as_the_same_attempt() -> None:
     devices = {BINDING.device: DEVICE.public}
     bundle = attempt_bundle(stick, results(), devices, attempt=BINDING.attempt, files=disk)
     assert bundle.events == tuple(answer(number) for number in range(250))
+
+
+def test_a_stick_or_disk_that_refuses_is_told_in_one_sentence() -> None:
+    disk = SimulatedDisk()
+    wrote(disk, 5)
+    full = SimulatedDisk(lambda _, __: OSError(28, "No space left on device"))
+    for path, data in disk.cache.items():
+        full.put(path, bytes(data))
+    with pytest.raises(FileFailedError, match=r"Could not write /stick: No space left on device\. Check the disk"):
+        outbox(full).export(Path("/stick"))
+    with pytest.raises(FileFailedError, match="Could not read or write /journal"):
+        outbox(full).pending()
 
 
 class OutboxMachine(RuleBasedStateMachine):

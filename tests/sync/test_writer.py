@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sync.bundle import read_journal
-from sync.errors import DiskSpaceError, JournalFailedError, SyncUsageError
+from sync.errors import DiskSpaceError, FileFailedError, JournalFailedError, SyncUsageError
 from sync.journal import recover
 from sync.segment import KEY_TIMINGS
 from sync.writer import RESERVE_NAME, Disk, JournalTrouble, JournalWriter, Position
@@ -210,6 +210,14 @@ def test_too_little_room_refuses_to_begin_but_not_to_go_on() -> None:
     disk.free = 0
     begin(disk).append(answer(1), utc_ms=NOW)
     assert numbers(disk) == [0, 1]
+
+
+def test_a_disk_that_refuses_the_first_write_is_told_and_nothing_is_begun() -> None:
+    disk = SimulatedDisk(lambda _, operation: FAULTS["EIO"] if operation in ("create", "write") else None)
+    with pytest.raises(FileFailedError, match="Could not begin a journal in /journal: Input/output error"):
+        begin(disk)
+    disk.heal()
+    assert numbers(disk) == []
 
 
 def test_every_run_begins_a_new_segment_with_fresh_keys_that_follows_the_last() -> None:
