@@ -103,6 +103,7 @@ class Drift:
 
     Attributes:
         displacement: new minus old difficulty in logits of the old scale; robust_z: the same in robust spreads.
+        effect: B or C needs a robust z beyond 2.7, and where standard errors are known a displacement beyond them.
         rmsd: root mean squared difference of the item's expected score, as a proportion, over the population.
     """
 
@@ -378,7 +379,11 @@ def _drift_rows(
     for place in displacements(new, old, line):
         difference = _proportion(after[place.item_id], population) - _proportion(before[place.item_id], population)
         rmsd = float(np.sqrt(difference**2 @ population.weights))
-        is_moved = abs(place.robust_z) > DRIFT_Z and rmsd >= RMSD_B
+        sure = (
+            place.standard_error is None
+            or abs(place.displacement) > norm.ppf(1 - SIGNIFICANCE / 2) * place.standard_error
+        )
+        is_moved = sure and abs(place.robust_z) > DRIFT_Z and rmsd >= RMSD_B
         effect: EffectClass = ("C" if rmsd >= RMSD_C else "B") if is_moved else "A"
         rows.append(Drift(place.item_id, place.displacement, place.standard_error, place.robust_z, rmsd, effect))
     return tuple(rows)

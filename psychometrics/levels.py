@@ -100,11 +100,7 @@ def level_table(
     weights = normal_weights(theta, mean=prior_mean, sd=prior_sd)
     evaluation = evaluate(panel, theta)
     means, sds = eap_tables(*_on_engine_nodes(panel, prior_mean, prior_sd))
-    most = {module: list(levels).index(level) for module, level in (highest or {}).items()}
-    numbers = {
-        route: np.minimum(monotone_levels(mean, edges), most.get(route[-1], len(levels) - 1))
-        for route, mean in means.items()
-    }
+    numbers = capped_levels(means, levels, cuts, highest or {})
     reachable = {route: reachable_scores(evaluation, route) for route in numbers}
     reached = {int(numbers[route][score]) for route, scores in reachable.items() for score in scores}
     missing = [level for k, level in enumerate(levels) if k not in reached]
@@ -145,6 +141,18 @@ def population_grid(mean: float = 0.0, sd: float = 1.0) -> FloatArray:
 def monotone_levels(theta: FloatArray, cuts: FloatArray) -> IntArray:
     """Level number of each reported theta; a higher number correct never earns a lower level."""
     return np.maximum.accumulate(np.searchsorted(cuts, theta, side="right")).astype(np.int64)
+
+
+def capped_levels(
+    means: Mapping[Route, FloatArray], levels: Sequence[str], cuts: Sequence[float], highest: Mapping[str, str]
+) -> dict[Route, IntArray]:
+    """Level numbers of posterior means per route, none above what the route's final module may give."""
+    most = {module: list(levels).index(level) for module, level in highest.items()}
+    edges = np.array(cuts, dtype=np.float64)
+    return {
+        route: np.minimum(monotone_levels(mean, edges), most.get(route[-1], len(levels) - 1))
+        for route, mean in means.items()
+    }
 
 
 def reachable_scores(evaluation: ExactEvaluation, route: Route) -> IntArray:

@@ -19,22 +19,25 @@ TABLE_COLUMNS = ("item", "level")
 
 
 def pool_from_bank(
-    bank: Bank, part: str, parameters: Mapping[str, ItemParameters], plays: Mapping[str, int]
+    bank: Bank,
+    part: str,
+    parameters: Mapping[str, ItemParameters],
+    plays: Mapping[str, int] | None,
 ) -> tuple[PoolItem, ...]:
-    """Scored items of a part that are not retired and have parameters, from the bank or given.
+    """Scored items of a part that are not retired and have parameters.
 
     Args:
         bank: the bank.
         part: listening, reading or theory.
-        parameters: to be used instead of the bank's own.
-        plays: how often each level is heard; for the time of listening items.
+        parameters: when there are any, only their items are used, with them instead of the bank's own.
+        plays: how often each level is heard, for the time of listening items; None to leave times out.
 
     Raises:
         UnreadableFileError: a listening item has no built clip.
     """
     found: list[PoolItem] = []
     for item in bank.items.values():
-        own = parameters.get(item.id) or _own_parameters(item)
+        own = parameters.get(item.id) if parameters else _own_parameters(item)
         if item.part == part and item.is_scored and item.status != "retired" and own is not None:
             found.append(_pool_item(bank, item, own, plays))
     return tuple(found)
@@ -47,13 +50,13 @@ def _own_parameters(item: ItemFile) -> ItemParameters | None:
     return ItemParameters(item.id, own.model, 1.0 if own.model == "rasch" else own.a, (own.b,), own.c)
 
 
-def _pool_item(bank: Bank, item: ItemFile, own: ItemParameters, plays: Mapping[str, int]) -> PoolItem:
+def _pool_item(bank: Bank, item: ItemFile, own: ItemParameters, plays: Mapping[str, int] | None) -> PoolItem:
     return PoolItem(
         parameters=own,
         level=item.level,
         topic=item.topic,
         passage=item.stimulus or "",
-        seconds=_seconds(bank, item, plays),
+        seconds={} if plays is None else _seconds(bank, item, plays),
         uses=item.exposure,
         standards=frozenset(s for s, words in (("nb", item.nb), ("nn", item.nn)) if words is not None),
     )

@@ -5,22 +5,28 @@ little, and every one is judged by what counts: the share of candidates that its
 winner is run once by simulation, whose figures must lie within chance of the exact ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
+from engine.ids import ModuleId
+from engine.panel import RoutingRule
 from psychometrics.assembly import AssembledPanel, ModuleDemands, PanelDemands, PoolItem, assemble
 from psychometrics.curves import curves_of
 from psychometrics.errors import DisagreementError, NoPanelError, NoTimeError, UnreachableLevelError
-from psychometrics.exact import PanelModel, normal_weights
-from psychometrics.levels import LevelTable, level_table, population_grid
+from psychometrics.exact import PanelModel, RouteTree, classify, eap_tables, evaluate_routes, normal_weights
+from psychometrics.levels import LevelTable, capped_levels, level_table, population_grid
 from psychometrics.panels import members_of, tree_of_rules
 from psychometrics.simulation import simulate
 from psychometrics.thresholds import RoutingProblem, Rules, by_information, by_population
 
 TARGET_SHIFT = 0.2  # logits: standard deviation of the moves tried around the given targets
 CONFIRM_SIMULEES = 20_000
+RoutingChoice = Literal["accuracy", "information", "population"]
+SEARCH_THIN = 8  # of the classification grid: steps of 0.16 logits order routing cuts as the full grid does
+LEAST_GAIN = 1e-9
 CHANCE_LIMIT = 4.5  # standard errors between simulation and exact evaluation; chance passes it once in 150 000
 
 
@@ -67,6 +73,7 @@ def search(
     *,
     tries: int,
     seed: int,
+    routing: RoutingChoice = "accuracy",
     shares: Mapping[str, Sequence[float]] | None = None,
 ) -> tuple[tuple[JudgedPanel, ...], Confirmation]:
     """The set of panels that places candidates best among several assemblies.
@@ -76,7 +83,8 @@ def search(
         levels: how to judge.
         tries: how many assemblies; the first has the targets as given.
         seed: of the moves and of the confirming simulation.
-        shares: route by defined population with these shares; by maximum information when not given.
+        routing: intervals that place most candidates rightly, by maximum information, or by defined population.
+        shares: for defined population, the share for each next module of each routing module.
 
     Returns:
         The panels of the best assembly, and the confirmation of its weakest panel.
@@ -93,7 +101,10 @@ def search(
         moved = demands if attempt == 0 else _moved(demands, rng)
         try:
             assembly = assemble(pool, moved)
-            judged = tuple(judge(panel, moved, levels, assembly.largest_deviation, shares) for panel in assembly.panels)
+            judged = tuple(
+                judge(panel, moved, levels, assembly.largest_deviation, routing=routing, shares=shares)
+                for panel in assembly.panels
+            )
         except UnreachableLevelError as error:
             refused = error
             continue
@@ -113,6 +124,8 @@ def judge(
     demands: PanelDemands,
     levels: LevelDemands,
     largest_deviation: float,
+    *,
+    routing: RoutingChoice = "accuracy",
     shares: Mapping[str, Sequence[float]] | None = None,
 ) -> JudgedPanel:
     """Routing intervals, official table and exact classification of an assembled panel."""
@@ -121,7 +134,7 @@ def judge(
     curves = curves_of([item.parameters for item in panel.items()])
     members = members_of({module: [item.id for item in items] for module, items in panel.modules.items()})
     problem = RoutingProblem(demands.first, demands.graph, curves, members, theta, weights)
-    rules = by_information(problem) if shares is None else by_population(problem, shares)
+    rules = _routing(problem, levels, routing, shares)
     model = PanelModel(
         tree_of_rules(demands.first, {m: len(index) for m, index in members.items()}, rules), curves, members
     )
@@ -134,6 +147,63 @@ def judge(
         highest=levels.highest,
     )
     return JudgedPanel(panel, rules, model, table, largest_deviation)
+
+
+def _routing(
+    problem: RoutingProblem,
+    levels: LevelDemands,
+    routing: RoutingChoice,
+    shares: Mapping[str, Sequence[float]] | None,
+) -> Rules:
+    if routing == "population" and shares is not None:
+        return by_population(problem, shares)
+    rules = by_information(problem)
+    return rules if routing == "information" else by_accuracy(problem, levels, rules)
+
+
+def by_accuracy(problem: RoutingProblem, levels: LevelDemands, start: Rules) -> Rules:
+    """Intervals that place most candidates rightly, moving one cut at a time until no move helps.
+
+    Where a module leads either to the end or to further modules, information says little, since it does not see what
+    comes after; this does.
+
+    Args:
+        problem: modules and population; a coarser grid of its thetas is used while searching.
+        levels: level names, cut scores and caps.
+        start: intervals to begin with.
+    """
+    theta, weights = problem.theta[::SEARCH_THIN], problem.weights[::SEARCH_THIN]
+    points = {module: len(index) for module, index in problem.members.items()}
+    modules = PanelModel(RouteTree(problem.first, points, {}), problem.curves, problem.members)
+    distributions = modules.module_distributions(theta)
+    weights = weights / weights.sum()
+
+    def worth(rules: Rules) -> float:
+        evaluation = evaluate_routes(tree_of_rules(problem.first, points, rules), distributions, theta)
+        means, _ = eap_tables(evaluation, weights)
+        numbers = capped_levels(means, levels.levels, levels.cuts, levels.highest)
+        return classify(evaluation, numbers, np.array(levels.cuts), weights).accuracy
+
+    best, rules = worth(start), dict(start)
+    improved = True
+    while improved:
+        improved = False
+        for module, moved in _moves(rules):
+            found = worth({**rules, module: moved})
+            if found > best + LEAST_GAIN:
+                best, improved = found, True
+                rules[module] = moved
+    return rules
+
+
+def _moves(rules: Rules) -> Iterator[tuple[ModuleId, tuple[RoutingRule, ...]]]:
+    """Every place for one cut of one module between its neighbours, all other cuts staying."""
+    for module, leads in rules.items():
+        for k in range(1, len(leads)):
+            for low in range(leads[k - 1].low + 1, leads[k].high + 1):
+                if low != leads[k].low:
+                    below, above = replace(leads[k - 1], high=low - 1), replace(leads[k], low=low)
+                    yield module, (*leads[: k - 1], below, above, *leads[k + 1 :])
 
 
 def confirm(judged: JudgedPanel, *, seed: int, simulees: int = CONFIRM_SIMULEES) -> Confirmation:

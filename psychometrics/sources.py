@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from engine.check import check_panel
 from engine.errors import EngineError
 from engine.ids import ModuleId
 from engine.panel import Panel, RoutingBasis, RoutingRule
@@ -34,6 +35,7 @@ class PanelSource:
         items: routes and curves.
         panel: the engine's panel, when the file belongs to a bank; then what is measured is what candidates get.
         levels: per route, the level number of each number correct, as the file says.
+        bank: where its items are, when it belongs to one.
     """
 
     file: PanelFile
@@ -41,6 +43,7 @@ class PanelSource:
     items: PanelItems
     panel: Panel | None
     levels: Mapping[Route, IntArray]
+    bank: Bank | None = None
 
 
 def read_panel(path: Path, *, bank: Path | None = None, parameters: Path | None = None) -> PanelSource:
@@ -58,14 +61,29 @@ def read_panel(path: Path, *, bank: Path | None = None, parameters: Path | None 
     file = _panel_file(path)
     given = require_unique(read_parameters(parameters)) if parameters is not None else {}
     folder = bank or _bank_of(path)
-    if folder is None:
+    bank_of_panel = None if folder is None else read_bank_folder(folder)
+    if bank_of_panel is None:
         items, panel = _outline(file, given), None
     else:
-        panel = _engine_panel(read_bank_folder(folder), file)
+        panel = _engine_panel(bank_of_panel, file)
         items = panel_items(panel, given)
     place = {level: k for k, level in enumerate(file.levels)}
     levels = {row.route: _numbers(place, row.levels) for row in file.level_table}
-    return PanelSource(file, str(path), items, panel, levels)
+    return PanelSource(file, str(path), items, panel, levels, bank_of_panel)
+
+
+def check_against(source: PanelSource, programme: str) -> None:
+    """Hold the panel against the rules of a programme, as a release would: route graph, intervals, levels, times.
+
+    Raises:
+        UnreadableFileError: the panel belongs to no bank, or the bank has no such programme.
+        PanelError: the first rule that it breaks.
+    """
+    if source.bank is None or source.panel is None:
+        raise UnreadableFileError(source.where, "it belongs to no bank; give --bank")
+    if programme not in source.bank.programmes:
+        raise UnreadableFileError(f"programmes/{programme}.json", "the bank has no such programme")
+    check_panel(source.panel, source.bank.programmes[programme])
 
 
 def read_bank_folder(folder: Path) -> Bank:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from psychometrics.assembly import ModuleDemands, PanelDemands
 from psychometrics.errors import SpecificationError, UnreadableFileError
-from psychometrics.search import LevelDemands
+from psychometrics.search import LevelDemands, RoutingChoice
 
 Count = Annotated[int, Field(ge=0)]
 Limits = tuple[Count, Count]
@@ -45,7 +45,7 @@ class PanelSpecification(_Strict):
     prior_mean: float = 0.0
     prior_sd: Annotated[float, Field(gt=0.0)] = 1.0
     first: str
-    routing: Literal["information", "population"] = "information"
+    routing: RoutingChoice = "accuracy"
     panels: Annotated[int, Field(ge=1)] = 1
     panels_per_item: Annotated[int, Field(ge=1)] = 1
     uses_per_item: Annotated[int, Field(ge=1)] | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 from itembank.bank import Bank
 from psychometrics import report
 from psychometrics.commands import shared
+from psychometrics.commands.inputs import names
 from psychometrics.exact import conditional_moments, evaluate, inverse_tcc_tables, normal_weights
 from psychometrics.items import read_parameters, require_unique
 from psychometrics.levels import population_grid
@@ -14,6 +15,8 @@ from psychometrics.report import FINE_THETA
 from psychometrics.search import Confirmation, JudgedPanel, search
 from psychometrics.sources import read_bank_folder, write_panel_file
 from psychometrics.specification import Specification, read_specification
+
+ROUNDING = 1e-6  # of the solver
 
 
 def main(argv: list[str]) -> int:
@@ -31,7 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bank", help="folder of the item bank")
     parser.add_argument("--programme", help="programme of the bank whose plays per level give listening times")
     parser.add_argument("--items", help="CSV of items with level and more, instead of a bank; needs --params")
-    parser.add_argument("--params", help="params.csv; takes the place of the bank's parameters")
+    parser.add_argument("--params", help="params.csv: only its items are used, with these parameters")
+    parser.add_argument("--without", default="", help="items to leave out, with commas between")
     parser.add_argument(
         "--tries", type=int, default=5, help="assemblies to compare by exact classification (default 5)"
     )
@@ -54,19 +58,27 @@ def _run(arguments: argparse.Namespace) -> None:
     else:
         files["items"] = arguments.items
         pool = pool_from_table(Path(arguments.items), given)
+    unwanted = set(names(arguments.without))
+    pool = tuple(item for item in pool if item.id not in unwanted)
     panels, confirmation = search(
-        pool, wanted.demands, wanted.levels, tries=arguments.tries, seed=arguments.seed, shares=wanted.shares
+        pool,
+        wanted.demands,
+        wanted.levels,
+        tries=arguments.tries,
+        seed=arguments.seed,
+        routing=wanted.file.routing,
+        shares=wanted.shares,
     )
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     made_of = shared.provenance(files, {"bank": arguments.bank, "tries": arguments.tries, "seed": arguments.seed})
-    names = _names(wanted.file.id, len(panels))
-    for name, judged in zip(names, panels, strict=True):
+    titles = _names(wanted.file.id, len(panels))
+    for name, judged in zip(titles, panels, strict=True):
         write_panel_file(folder / f"{name}.json", panel_content(name, wanted, judged))
     shared.write_json(folder / f"{wanted.file.id}-provenance.json", made_of)
-    _tell(names, panels, confirmation, wanted)
+    _tell(titles, panels, confirmation, wanted)
     if arguments.report:
-        _write_report(Path(arguments.report), names, panels, wanted, made_of)
+        _write_report(Path(arguments.report), titles, panels, wanted, made_of)
 
 
 def _plays(bank: Bank, programme: str | None, part: str) -> dict[str, int]:
@@ -114,7 +126,7 @@ def panel_content(name: str, wanted: Specification, judged: JudgedPanel) -> dict
 def _tell(names: list[str], panels: tuple[JudgedPanel, ...], confirmed: Confirmation, wanted: Specification) -> None:
     rows = [
         [
-            name, str(len(judged.panel.items())), f"{judged.largest_deviation:.1%}", f"{judged.accuracy:.4f}",
+            name, str(len(judged.panel.items())), _off_target(judged, wanted), f"{judged.accuracy:.4f}",
             f"{judged.table.classification.consistency:.4f}", _minutes(judged, wanted),
         ]
         for name, judged in zip(names, panels, strict=True)
@@ -124,6 +136,12 @@ def _tell(names: list[str], panels: tuple[JudgedPanel, ...], confirmed: Confirma
         f"confirmed by simulation: {confirmed.simulated:.4f} placed rightly, exact {confirmed.exact:.4f}, "
         f"standard error {confirmed.standard_error:.4f}"
     )
+
+
+def _off_target(judged: JudgedPanel, wanted: Specification) -> str:
+    """Largest deviation from an information target."""
+    within = judged.largest_deviation <= wanted.file.tolerance + ROUNDING
+    return f"within {wanted.file.tolerance:.0%}" if within else f"{judged.largest_deviation:.1%}"
 
 
 def _minutes(judged: JudgedPanel, wanted: Specification) -> str:

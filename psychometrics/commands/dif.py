@@ -8,7 +8,8 @@ import numpy as np
 
 from psychometrics import dif, report, tables
 from psychometrics.commands import shared
-from psychometrics.data import ColumnRoles, FloatArray, ResponseMatrix, read_responses
+from psychometrics.commands.inputs import add_response_options, roles_of
+from psychometrics.data import FloatArray, ResponseMatrix, read_responses
 from psychometrics.errors import IncompleteResponsesError
 from psychometrics.scoring import score
 
@@ -21,14 +22,16 @@ HEADER = (
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if not arguments.groups:
+        parser.error("--groups names the column that says who is in which group")
     return shared.told(lambda: _run(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run dif", description="Look for items that favour a group.")
-    parser.add_argument("responses", help="one row a person, one column an item, and the group column")
-    parser.add_argument("--groups", required=True, help="the column that says who is in which group")
+    add_response_options(parser)
     parser.add_argument("--focal", required=True, help="the group that is compared with all others")
     parser.add_argument("--params", help="params.csv: match on theta; needed when responses are missing by design")
     parser.add_argument("--lr", metavar="MODEL", help="likelihood ratio too, with this model; takes longer")
@@ -36,19 +39,18 @@ def _parser() -> argparse.ArgumentParser:
         "--purify", choices=("no", "yes"), default="no",
         help="match on a score without the flagged items, until the flags stay (default: no; --lr always purifies)",
     )  # fmt: skip
-    parser.add_argument("--ignore", action="append", default=[], help="a column that is no item (may be repeated)")
     parser.add_argument("--out", required=True, help="table of items, .csv or .parquet")
     parser.add_argument("--report", help="HTML report")
     return parser
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    roles = ColumnRoles(groups=arguments.groups, ignore=tuple(arguments.ignore))
+    roles = roles_of(arguments)
     if arguments.params:
         matrix, items = shared.responses_with_parameters(arguments.responses, arguments.params, roles)
         theta: FloatArray | None = score(matrix, items, "wle").theta
     else:
-        matrix, theta = read_responses(arguments.responses, roles), None
+        matrix, theta = shared.one_row_a_person(read_responses(arguments.responses, roles)), None
         if (matrix.scores < 0).any():
             raise IncompleteResponsesError("Mantel-Haenszel", "Give --params, to match on theta")
     mantel = dif.screen_mantel_haenszel(matrix, arguments.focal, theta, purify=arguments.purify)

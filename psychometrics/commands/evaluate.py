@@ -11,7 +11,7 @@ from psychometrics import report, tables
 from psychometrics.carry import CarriedClassification, CarriedCuts, carry, classify_carried
 from psychometrics.commands import shared
 from psychometrics.data import FloatArray
-from psychometrics.errors import NoCutsError
+from psychometrics.errors import NoCutsError, UnreadableFileError
 from psychometrics.exact import (
     Classification,
     ConditionalMoments,
@@ -26,9 +26,9 @@ from psychometrics.exact import (
 )
 from psychometrics.items import read_sidecar
 from psychometrics.levels import LevelTable, level_table, population_grid
-from psychometrics.linking import Linking
+from psychometrics.linking import METHODS, Linking
 from psychometrics.report import FINE_THETA
-from psychometrics.sources import PanelSource, read_panel, write_panel_file
+from psychometrics.sources import PanelSource, check_against, read_panel, write_panel_file
 
 SCORINGS = ("eap", "inverse-tcc", "wle")
 
@@ -46,12 +46,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("panel", help="panel file")
     parser.add_argument("--bank", help="folder of the item bank; found by itself for a file in its panels folder")
     parser.add_argument("--params", help="params.csv; takes the place of the bank's parameters")
+    parser.add_argument("--programme", help="hold the panel against this programme of the bank")
     parser.add_argument("--cuts", help="cut scores on theta, instead of the panel's own")
     parser.add_argument("--prior", help="MEAN,SD of the population, instead of the panel's own")
     parser.add_argument("--scoring", choices=SCORINGS, default="eap", help="what theta is reported (default eap)")
     parser.add_argument("--theta", default="-4,4,81", help="LOW,HIGH,POINTS of the table (default -4,4,81)")
     parser.add_argument("--range", default="-7,7", help="ends of the inverse-TCC scale (default -7,7)")
-    parser.add_argument("--link", help="the .json that ./run link wrote: carry the cut scores, with linking error")
+    parser.add_argument(
+        "--link",
+        help="the .json that ./run link wrote: parameters are on the new scale; carry cut scores and population to it",
+    )
     parser.add_argument("--cut-errors", help="standard errors of the cut scores as they were set; needs --link")
     parser.add_argument("--write-panel", help="write the panel file again, with the level table made anew")
     parser.add_argument("--out", required=True, help="table by theta, .csv or .parquet")
@@ -111,6 +115,8 @@ def _work(arguments: argparse.Namespace) -> _Work:
     given = Path(arguments.params) if arguments.params else None
     folder = Path(arguments.bank) if arguments.bank else None
     source = read_panel(Path(arguments.panel), bank=folder, parameters=given)
+    if arguments.programme:
+        check_against(source, arguments.programme)
     own = source.file.cuts
     if own is None and not (arguments.cuts and arguments.prior):
         raise NoCutsError(source.where)
@@ -119,9 +125,12 @@ def _work(arguments: argparse.Namespace) -> _Work:
         mean, sd = shared.numbers(arguments.prior)
         prior = (mean, sd)
     cuts = shared.numbers(arguments.cuts) if arguments.cuts else (() if own is None else own.theta)
-    carried = _carried(arguments, cuts) if arguments.link else None
-    if carried is not None:
+    carried = None
+    if arguments.link:
+        line = _line(arguments.link)
+        carried = carry(cuts, line, shared.numbers(arguments.cut_errors) if arguments.cut_errors else None)
         cuts = tuple(carried.cuts.tolist())
+        prior = ((prior[0] - line.intercept) / line.slope, prior[1] / line.slope)
     model = source.items.model
     table = level_table(
         model, source.file.levels, cuts, prior_mean=prior[0], prior_sd=prior[1],
@@ -139,18 +148,22 @@ def _work(arguments: argparse.Namespace) -> _Work:
     return _Work(source, cuts, prior, table, grid, weights, evaluate(model, grid), chosen, carried)
 
 
-def _carried(arguments: argparse.Namespace, cuts: tuple[float, ...]) -> CarriedCuts:
-    content = read_sidecar(arguments.link)
-    line = Linking(
-        method="stocking-lord",
-        slope=float(str(content["slope"])),
-        intercept=float(str(content["intercept"])),
-        covariance=None if content["covariance"] is None else np.array(content["covariance"], dtype=np.float64),
-        jackknife_covariance=np.array(content["jackknife_covariance"], dtype=np.float64),
-        common=(),
-        theta_weights=str(content["theta_weights"]),
-    )
-    return carry(cuts, line, shared.numbers(arguments.cut_errors) if arguments.cut_errors else None)
+def _line(path: str) -> Linking:
+    """The linking that `./run link` wrote."""
+    content = read_sidecar(path)
+    try:
+        covariance = content["covariance"]
+        return Linking(
+            method=METHODS[METHODS.index(str(content["method"]))],
+            slope=float(str(content["slope"])),
+            intercept=float(str(content["intercept"])),
+            covariance=None if covariance is None else np.array(covariance, dtype=np.float64),
+            jackknife_covariance=np.array(content["jackknife_covariance"], dtype=np.float64),
+            common=(),
+            theta_weights=str(content["theta_weights"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise UnreadableFileError(path, "it is no linking of ./run link") from error
 
 
 def _write_by_theta(path: str, work: _Work, theta: FloatArray) -> None:

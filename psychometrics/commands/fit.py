@@ -9,7 +9,8 @@ import numpy as np
 from engine.ability import Normal
 from psychometrics import fit, report, tables
 from psychometrics.commands import shared
-from psychometrics.data import ColumnRoles, Design, FloatArray, ResponseMatrix, read_design
+from psychometrics.commands.inputs import add_response_options, roles_of
+from psychometrics.data import Design, FloatArray, ResponseMatrix, read_design
 from psychometrics.errors import PsychometricsError
 from psychometrics.items import ItemParameters
 from psychometrics.scoring import Scores, score
@@ -32,15 +33,12 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run fit", description="Judge items and persons against the model.")
-    parser.add_argument(
-        "responses", help="one row a person, one column an item; empty = not presented, NR = not reached"
-    )
+    add_response_options(parser)
     parser.add_argument("--params", required=True, help="params.csv from ./run calibrate")
     parser.add_argument("--design", help="design.csv, when responses are missing by design")
     parser.add_argument("--passages", help="CSV with columns item and passage, for dependence within passages")
     parser.add_argument("--choices", help="chosen options, as responses.csv but with option names; needs --key")
     parser.add_argument("--key", help="CSV with columns item and key")
-    parser.add_argument("--ignore", action="append", default=[], help="a column that is no item (may be repeated)")
     parser.add_argument("--out", required=True, help="table of items, .csv or .parquet")
     parser.add_argument("--persons", help="table of persons with theta and lz*")
     parser.add_argument("--distractors", help="table of options; needs --choices")
@@ -49,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    roles = ColumnRoles(ignore=tuple(arguments.ignore))
+    roles = roles_of(arguments)
     matrix, items = shared.responses_with_parameters(arguments.responses, arguments.params, roles)
     matrix = matrix.with_not_reached_as("missing")
     design = read_design(arguments.design) if arguments.design else None

@@ -6,14 +6,18 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from engine.ability import Normal
 from engine.errors import EngineError
+from psychometrics.commands.inputs import BAD_INPUT
 from psychometrics.data import ColumnRoles, ResponseMatrix, read_responses
-from psychometrics.errors import NoCommonItemsError, PsychometricsError, UnreadableFileError
+from psychometrics.errors import FrequencyError, NoCommonItemsError, PsychometricsError, UnreadableFileError
 from psychometrics.items import ItemParameters, read_parameters, read_sidecar, require_unique, sidecar_path
 
 PACKAGES = ("proverom", "numpy", "scipy")
@@ -22,17 +26,34 @@ BAR_EVERY_S = 0.2
 
 
 def told(work: Callable[[], None]) -> int:
-    """Run a command's work; what it cannot do becomes one sentence on standard error and exit code 1."""
+    """Run a command's work; what it cannot do becomes one sentence on standard error and exit code 2."""
     try:
         work()
     except (PsychometricsError, EngineError) as error:
         print(error, file=sys.stderr)
-        return 1
-    return 0
+    except OSError as error:
+        print(UnreadableFileError(str(error.filename), error.strerror or str(error)), file=sys.stderr)
+    else:
+        return 0
+    return BAD_INPUT
+
+
+def one_row_a_person(matrix: ResponseMatrix) -> ResponseMatrix:
+    """Rows repeated by their frequencies, for figures that count persons.
+
+    Raises:
+        FrequencyError: a weight is no whole number.
+    """
+    if matrix.weights is None:
+        return matrix
+    counts = matrix.weights.astype(np.int64)
+    if bool((counts != matrix.weights).any()) or bool((counts < 0).any()):
+        raise FrequencyError(matrix.source)
+    return replace(matrix.with_persons(np.repeat(np.arange(matrix.n_persons), counts)), weights=None)
 
 
 def responses_with_parameters(
-    path: str, params: str, roles: ColumnRoles
+    path: str | Path, params: str, roles: ColumnRoles
 ) -> tuple[ResponseMatrix, tuple[ItemParameters, ...]]:
     """Responses to the items that have parameters, and those parameters in the same order.
 
@@ -43,8 +64,8 @@ def responses_with_parameters(
     matrix = read_responses(path, roles)
     shared = [item for item in matrix.item_ids if item in known]
     if not shared:
-        raise NoCommonItemsError(path, params)
-    return matrix.with_items(shared), tuple(known[item] for item in shared)
+        raise NoCommonItemsError(str(path), params)
+    return one_row_a_person(matrix.with_items(shared)), tuple(known[item] for item in shared)
 
 
 def population_of(params: str) -> Normal:

@@ -12,11 +12,12 @@ from psychometrics.curves import curves_of
 from psychometrics.data import NOT_PRESENTED, BoolArray, FloatArray
 from psychometrics.errors import UnknownItemError
 from psychometrics.exact import PanelModel, RouteTree, evaluate, normal_weights
-from psychometrics.items import ItemParameters, read_parameters
+from psychometrics.items import ItemParameters, read_parameters, require_unique, write_parameters
 from psychometrics.levels import population_grid
 from psychometrics.panels import PanelItems
+from psychometrics.pool import pool_from_bank
 from psychometrics.simulation import Simulation, simulate
-from psychometrics.sources import PanelSource, read_panel
+from psychometrics.sources import PanelSource, read_bank_folder, read_panel
 
 GROUP_STREAM = 2**32  # simulee numbers from here on draw the groups, so that they leave the answers' streams alone
 
@@ -25,8 +26,8 @@ def main(argv: list[str]) -> int:
     """Run the command."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    if not arguments.panel and not arguments.params:
-        parser.error("give a panel file, or --params for everybody on all its items")
+    if not arguments.panel and not arguments.params and not (arguments.bank and arguments.part):
+        parser.error("give a panel file; or, for everybody on all items, --params, or --bank with --part")
     return shared.told(lambda: _run(arguments))
 
 
@@ -35,6 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("panel", nargs="?", help="panel file; without it everybody answers all items of --params")
     parser.add_argument("--bank", help="folder of the item bank; found by itself for a file in its panels folder")
     parser.add_argument("--params", help="params.csv of the true parameters; takes the place of the bank's")
+    parser.add_argument("--part", help="without a panel: everybody answers all items of this part of the bank")
+    parser.add_argument("--prefix", default="", help="of these, items whose ids begin so")
     parser.add_argument("-n", type=int, default=10_000, help="simulees (default 10000)")
     parser.add_argument("--mean", type=float, help="of theta (default: the panel's population, else 0)")
     parser.add_argument("--sd", type=float, help="of theta (default: the panel's population, else 1)")
@@ -42,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--focal", type=float, help="share of simulees in a group 'focal'; the rest is 'reference'")
     parser.add_argument("--harder", action="append", default=[], metavar="ITEM=LOGITS", help="for the focal group")
     parser.add_argument("--out", required=True, help="responses, .csv or .parquet")
+    parser.add_argument("--design", help="write the panel's modules and routing there, for calibration")
+    parser.add_argument("--true-params", help="write the parameters that were used there, as params.csv")
     parser.add_argument("--people", help="table of simulees: theta, route, number correct, level")
     return parser
 
@@ -54,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> None:
         source = read_panel(Path(arguments.panel), bank=folder, parameters=given)
         panel = source.items
     else:
-        panel = everybody_all(read_parameters(arguments.params))
+        panel = everybody_all(_items(arguments))
     mean, sd = _population(source, arguments)
     theta: FloatArray = np.random.default_rng(arguments.seed).normal(mean, sd, int(arguments.n))
     focal = _focal(arguments)
@@ -63,9 +68,27 @@ def _run(arguments: argparse.Namespace) -> None:
     options = {"seed": arguments.seed, "n": arguments.n, "mean": mean, "sd": sd}
     files = {name: path for name, path in (("panel", arguments.panel), ("params", arguments.params)) if path}
     shared.write_json(Path(arguments.out).with_suffix(".json"), {"provenance": shared.provenance(files, options)})
+    if arguments.design and source is not None:
+        _write_design(arguments.design, source)
+    if arguments.true_params:
+        write_parameters(arguments.true_params, panel.items)
     if arguments.people:
         _write_people(arguments.people, run, source)
     _tell(run, panel, source, (mean, sd))
+
+
+def _items(arguments: argparse.Namespace) -> tuple[ItemParameters, ...]:
+    """Items that everybody answers: of the parameter file, or of a part of the bank."""
+    if arguments.part:
+        bank = read_bank_folder(Path(arguments.bank))
+        given = require_unique(read_parameters(arguments.params)) if arguments.params else {}
+        found = tuple(item.parameters for item in pool_from_bank(bank, arguments.part, given, None))
+    else:
+        found = read_parameters(arguments.params)
+    chosen = tuple(item for item in found if item.item_id.startswith(arguments.prefix))
+    if not chosen:
+        raise UnknownItemError("--prefix", arguments.prefix)
+    return chosen
 
 
 def everybody_all(items: tuple[ItemParameters, ...]) -> PanelItems:
@@ -127,6 +150,19 @@ def _write_responses(path: str, item_ids: tuple[str, ...], run: Simulation, foca
         group: list[tables.Cell] = [] if focal is None else ["focal" if focal[k] else "reference"]
         rows.append([f"S{k + 1:06d}", *group, *(None if score == NOT_PRESENTED else score for score in scores)])
     tables.write_table(path, header, rows)
+
+
+def _write_design(path: str, source: PanelSource) -> None:
+    """Items and modules, then the routing, as `./run calibrate --design` reads them."""
+    place = dict(enumerate(source.items.item_ids))
+    lines = ["item,module"]
+    for module, members in source.items.model.members.items():
+        lines += [f"{place[int(row)]},{module}" for row in members]
+    counts = "module" if source.file.routing_basis == "module" else "total"
+    lines += ["", "module,next,low,high,counts"]
+    for module, rules in source.file.routing.items():
+        lines += [f"{module},{rule.target},{rule.low},{rule.high},{counts}" for rule in rules]
+    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_people(path: str, run: Simulation, source: PanelSource | None) -> None:
