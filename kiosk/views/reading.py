@@ -11,18 +11,18 @@ from engine.events import Response
 from itembank.content import StimulusContent
 from kiosk.intents import Answer, GoTo, GoToHandIn, LeaveModule, Next, PasteRefused, Previous
 from kiosk.look.look import Look, colour
-from kiosk.look.tokens import COLUMN_WIDTH, CONTENT_WIDTH, READING_TITLE, SMALL
+from kiosk.look.tokens import COLUMN_WIDTH, CONTENT_WIDTH, READING_TITLE, SMALL, STRIP_ROW, TARGET_STRIP
 from kiosk.screens import ReadingScreen, Screen
 from kiosk.views.base import View
 from kiosk.views.item import GROUP_MARGIN, ItemPanel
-from kiosk.views.part import LowTimeLine, PartFoot, ReadColumn, SavedSign, TopBar, place_of
+from kiosk.views.part import BAR_MARGIN, LowTimeLine, PartFoot, ReadColumn, SavedSign, TopBar, place_of
 from kiosk.widgets.boxes import Hairline, Panel, Scroll, column, held_by, row
 from kiosk.widgets.button import Button
 from kiosk.widgets.option import Drawing
 from kiosk.widgets.overlay import Overlay
 from kiosk.widgets.prose import BlocksText, Prose
 from kiosk.widgets.ring import RING_PROPERTY
-from kiosk.widgets.strip import TaskStrip
+from kiosk.widgets.strip import STRIP_GAP, TaskStrip
 
 TEXT_SHARE = 52
 QUESTION_SHARE = 48
@@ -55,37 +55,72 @@ class LegendSign(QWidget):
 
 
 class StripBar(Panel):
-    """The strip, how many have an answer, and the legend or the low-time line in its place."""
+    """The strip, how many have an answer, and the legend or the low-time line in its place.
+
+    Where not all of it fits, it stands tighter, then without the legend, then without the count, then in more rows.
+    """
 
     def __init__(self, look: Look, screen: ReadingScreen) -> None:
         super().__init__(look, look.colours.surface, line_below=True)
-        words = look.words
-        self.strip = TaskStrip(look, screen.strip)
         self.count = Prose(look, "", SMALL, ink=look.colours.ink2, wraps=False)
         self.count.setObjectName("answered_count")
+        self._show_count(screen)
         self.low_time = LowTimeLine(look)
-        legend = row(spacing=look.space(8))
-        for is_answered, key in ((True, "strip_with"), (False, "strip_without")):
-            legend.addWidget(LegendSign(look, is_answered=is_answered))
-            legend.addWidget(Prose(look, words(key), SMALL, ink=look.colours.ink2, wraps=False))
-            legend.addSpacing(look.space(12))
-        self.legend = held_by(legend)
-        inside = row(margins=(28, 0, 16, 0), spacing=look.space(32))
+        self.legend = legend_of(look)
+        self._fit(len(screen.strip))
+        self.strip = TaskStrip(look, screen.strip, most_in_row=self._in_row)
+        inside = row(margins=(BAR_MARGIN, 0, 16, 0), spacing=self._spacing)
         inside.addWidget(self.strip)
-        inside.addWidget(self.count)
+        if self._has_count:
+            inside.addWidget(self.count)
         inside.addStretch(1)
-        inside.addWidget(self.legend)
+        if self._has_legend:
+            inside.addWidget(self.legend)
         inside.addWidget(self.low_time)
         self.setLayout(inside)
         self.setFixedHeight(self.strip.sizeHint().height() + 1)
 
+    def _fit(self, tasks: int) -> None:
+        look = self.look
+        room = look.width - BAR_MARGIN - 16
+        count, legend = self.count.sizeHint().width(), self.legend.sizeHint().width()
+        wide = look.space(32)
+        for rows in range(1, tasks + 1):
+            in_row = -(-tasks // rows)
+            strip = in_row * (look.text(TARGET_STRIP) + STRIP_GAP)
+            ways = ((wide, count, legend), (16, count, legend), (16, count, 0), (16, 0, 0))
+            for spacing, with_count, with_legend in ways:
+                if in_row <= STRIP_ROW and strip + 3 * spacing + with_count + with_legend <= room:
+                    self._in_row, self._spacing = in_row, spacing
+                    self._has_count, self._has_legend = bool(with_count), bool(with_legend)
+                    return
+        self._in_row, self._spacing, self._has_count, self._has_legend = 1, 0, False, False
+
+    def _show_count(self, screen: ReadingScreen) -> None:
+        answered = sum(task.is_answered for task in screen.strip)
+        self.count.set_marked(self.look.words("strip_answered", answered=answered, tasks=len(screen.strip)))
+
     def show_screen(self, screen: ReadingScreen) -> None:
         """Take this state."""
         self.strip.show_tasks(screen.strip, screen.item.id)
-        answered = sum(task.is_answered for task in screen.strip)
-        self.count.set_marked(self.look.words("strip_answered", answered=answered, tasks=len(screen.strip)))
+        self._show_count(screen)
+        is_low = screen.frame.low_time_minutes is not None
         self.low_time.show_minutes(screen.frame.low_time_minutes)
-        self.legend.setVisible(screen.frame.low_time_minutes is None)
+        if self._has_legend:
+            self.legend.setVisible(not is_low)
+        if self._has_count:
+            self.count.setVisible(not is_low or self._has_legend)
+
+
+def legend_of(look: Look) -> QWidget:
+    """What the bar and the ring of the strip mean."""
+    made = row(spacing=look.space(8))
+    for is_answered, key in ((True, "strip_with"), (False, "strip_without")):
+        made.addWidget(LegendSign(look, is_answered=is_answered))
+        made.addWidget(Prose(look, look.words(key), SMALL, ink=look.colours.ink2, wraps=False))
+        made.addSpacing(look.space(12))
+    made.addStretch(1)
+    return held_by(made)
 
 
 class StimulusPanel(QWidget):
@@ -377,13 +412,7 @@ class TaskList(Overlay):
         self.strip = TaskStrip(look, screen.strip, most_in_row=4)
         self.strip.show_tasks(screen.strip, screen.item.id)
         self.body.addWidget(self.strip)
-        legend = row(spacing=look.space(8))
-        for is_answered, key in ((True, "strip_with"), (False, "strip_without")):
-            legend.addWidget(LegendSign(look, is_answered=is_answered))
-            legend.addWidget(Prose(look, words(key), SMALL, wraps=False))
-            legend.addSpacing(look.space(12))
-        legend.addStretch(1)
-        self.body.addLayout(legend)
+        self.body.addWidget(legend_of(look))
         self.body.addSpacing(look.space(16))
         self.saved = SavedSign(look)
         line = row()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QPoint, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 from typing_extensions import override
 
 from kiosk.intents import ChooseTopic, EditText, GoTo, GoToHandIn, KeyTimed, PasteRefused
@@ -49,9 +49,10 @@ class Drafts:
 class EditorFrame(QWidget):
     """The editor with its bar above and its line below, in one frame."""
 
-    def __init__(self, look: Look, editor: ScriptEditor, *, shows_words: bool) -> None:
+    def __init__(self, look: Look, editor: ScriptEditor, *, shows_words: bool, width: int) -> None:
         super().__init__()
         self.look = look
+        self._wished_width = width
         self.editor = editor
         self.setObjectName("editor_frame")
         self.setProperty("radius", RADIUS_PANEL)
@@ -60,15 +61,7 @@ class EditorFrame(QWidget):
         self.redo = Button(look, "redo", words("redo"), kind="quiet", before="redo", is_small=True)
         self.undo.clicked.connect(lambda: self._do(editor.undo_step))
         self.redo.clicked.connect(lambda: self._do(editor.redo_step))
-        bar = row(margins=(look.space(6), look.space(6), look.space(24), look.space(5)), spacing=0)
-        for button, key in ((self.undo, "undo_key"), (self.redo, "redo_key")):
-            bar.addWidget(button)
-            if not look.is_one_column:
-                bar.addWidget(Prose(look, words(key), SMALL, ink=look.colours.ink2, wraps=False))
-            bar.addSpacing(look.space(16))
-        bar.addStretch(1)
-        if not look.is_one_column:
-            bar.addWidget(Prose(look, words("deleted_something"), SMALL, ink=look.colours.ink2, wraps=False))
+        bar = self._bar()
         self.words = Prose(look, "", SMALL_STRONG, wraps=False)
         self.words.setObjectName("word_count")
         self.saved = SavedSign(look, "saved_text")
@@ -86,6 +79,25 @@ class EditorFrame(QWidget):
         inside.addWidget(Hairline(look))
         inside.addWidget(foot)
         self.setLayout(inside)
+
+    def _bar(self) -> QHBoxLayout:
+        """Undo and redo; where there is room their keys, and what to do when something was deleted."""
+        look, words = self.look, self.look.words
+        hint = Prose(look, words("deleted_something"), SMALL, ink=look.colours.ink2, wraps=False)
+        keys = [Prose(look, words(key), SMALL, ink=look.colours.ink2, wraps=False) for key in ("undo_key", "redo_key")]
+        room = self._wished_width - look.space(62) - self.undo.sizeHint().width() - self.redo.sizeHint().width()
+        has_hint = hint.sizeHint().width() <= room
+        has_keys = hint.sizeHint().width() + sum(key.sizeHint().width() for key in keys) <= room
+        bar = row(margins=(look.space(6), look.space(6), look.space(24), look.space(5)), spacing=0)
+        for button, key in zip((self.undo, self.redo), keys, strict=True):
+            bar.addWidget(button)
+            if has_keys:
+                bar.addWidget(key)
+            bar.addSpacing(look.space(16))
+        bar.addStretch(1)
+        if has_hint:
+            bar.addWidget(hint)
+        return bar
 
     def _do(self, act: Callable[[], None]) -> None:
         act()
@@ -145,7 +157,7 @@ class WritingView(View):
         self.tabs = TaskTabs(look, screen.tabs, shows_words=screen.shows_words)
         self.tabs.went.connect(self._go_to)
         self.low_time = LowTimeLine(look)
-        self.all_tasks = Prose(look, look.words("all_tasks"), SMALL, ink=look.colours.ink2, wraps=False)
+        self.all_tasks = Prose(look, look.words("all_tasks"), SMALL, ink=look.colours.ink2)
         self.all_tasks.setObjectName("all_tasks")
         self.foot = PartFoot(look, height=88, has_saved_sign=False)
         self._foot_buttons = self._ways(screen)
@@ -184,7 +196,7 @@ class WritingView(View):
             inside.addStretch(1)
         else:
             if screen.all_tasks_required:
-                inside.addWidget(self.all_tasks)
+                inside.addWidget(self.all_tasks, 100)
             inside.addStretch(1)
             inside.addWidget(self.low_time)
         made.setLayout(inside)
@@ -195,7 +207,11 @@ class WritingView(View):
         look = self.look
         if screen.topics:
             self.topics = TopicChoice(look, screen.topics, lambda task: self.tell(ChooseTopic(screen.slot, task)))
-            return self.topics
+            if look.is_one_column:
+                return self.topics
+            return ReadColumn(
+                look, "topic_scroll", self.topics, ground=look.colours.page, more_key="question_continues"
+            )
         draft = drafts.draft(screen.attempt, screen.task.id, screen.text)
         spoken = look.words("editor_name", task=screen.frame.task_number)
         editor = ScriptEditor(look, draft, "editor", spoken)
@@ -204,7 +220,8 @@ class WritingView(View):
         editor.paste_refused.connect(lambda: self.tell(PasteRefused()))
         editor.menu_wished.connect(self._open_menu)
         self.editor = editor
-        self.frame = EditorFrame(look, editor, shows_words=screen.shows_words)
+        width = look.width - 2 * 28 if look.is_one_column else min(look.width, CONTENT_WIDTH) - _task_width(look) - 40
+        self.frame = EditorFrame(look, editor, shows_words=screen.shows_words, width=width)
         return self.frame
 
     def _task(self, screen: WritingScreen) -> QWidget:
@@ -268,7 +285,7 @@ class WritingView(View):
         left.scroll_area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         left.scroll_area.setAccessibleName(look.words("task", task=screen.frame.task_number))
         self.task_column = left.scroll_area
-        left.setFixedWidth(look.text(TASK_WIDTH) if look.text(TASK_WIDTH) * 2 < look.width else look.width * 2 // 5)
+        left.setFixedWidth(_task_width(look))
         if not screen.topics:
             both.addWidget(left)
         around = column(margins=(look.space(8) if not screen.topics else 30, look.space(20), 28, look.space(20)))
@@ -360,3 +377,8 @@ class WritingView(View):
     def areas(self) -> tuple[QWidget, ...]:
         first = self.first_focus()
         return (self.task_column, *([first] if first else []), *self._foot_buttons[-1:])
+
+
+def _task_width(look: Look) -> int:
+    """Width of the task's column: 430, growing with the text up to two fifths of the window."""
+    return min(look.text(TASK_WIDTH), look.width * 2 // 5)

@@ -139,13 +139,16 @@ class ScriptEditor(QPlainTextEdit):
         self.setDocument(draft.document)
         self.setFont(look.font(READING))
         draft.document.setDefaultFont(look.font(READING))
-        draft.document.setDocumentMargin(0)
+        # Room for the caret at a line's end, or Qt would scroll sideways for it.
+        draft.document.setDocumentMargin(2)
         self.setCursorWidth(2)
         self.setTabChangesFocus(True)
         self.setUndoRedoEnabled(True)
         self.setAcceptDrops(False)
         self.viewport().setAcceptDrops(False)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Spaces at a line's end count as width to Qt; the text still never moves sideways.
+        self.horizontalScrollBar().rangeChanged.connect(self._stand_still)
         self.setInputMethodHints(Qt.InputMethodHint.ImhNoPredictiveText | Qt.InputMethodHint.ImhMultiLine)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.verticalScrollBar().setObjectName(f"{name}_bar")
@@ -333,6 +336,9 @@ class ScriptEditor(QPlainTextEdit):
         longest = round(metrics.horizontalAdvance(SAMPLE) * (MAX_LINE_CHARACTERS + 6) / len(SAMPLE))
         room = self.width() - self.look.scroll_width - 2 * side
         self.setViewportMargins(side, top, side + max(0, room - longest), self.look.space(8))
+
+    def _stand_still(self) -> None:
+        self.horizontalScrollBar().setRange(0, 0)
 
     def put_caret_at_end(self) -> None:
         """Where writing goes on."""

@@ -10,13 +10,14 @@ from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 from typing_extensions import override
 
 from kiosk.look.look import Look, colour, dashed
-from kiosk.look.tokens import BODY_STRONG, RADIUS_SMALL, SMALL, STRIP_ROW, TARGET_STRIP
+from kiosk.look.tokens import BODY_STRONG, RADIUS_SMALL, SMALL, TARGET_STRIP
 from kiosk.screens import StripTask, TaskTab
 from kiosk.widgets.boxes import row
 from kiosk.widgets.button import Pressable
 from kiosk.widgets.ring import RING_OUTSIDE
 
 FOOT = 4
+STRIP_GAP = 8
 
 
 class StripPlace(Pressable):
@@ -111,17 +112,17 @@ class _Roving(QWidget):
 
 
 class TaskStrip(_Roving):
-    """All tasks of a module in order; more than twenty take two rows."""
+    """All tasks of a module in order, in as many even rows as are needed."""
 
-    def __init__(self, look: Look, tasks: Sequence[StripTask], *, most_in_row: int = STRIP_ROW) -> None:
+    def __init__(self, look: Look, tasks: Sequence[StripTask], *, most_in_row: int) -> None:
         super().__init__(look, "strip")
         self.setAccessibleName(look.words("strip_name"))
         self._items = tuple(task.item for task in tasks)
-        rows = 2 if most_in_row == STRIP_ROW else -(-len(tasks) // most_in_row)
-        self._columns = -(-len(tasks) // rows) if len(tasks) > most_in_row else max(1, len(tasks))
+        rows = -(-len(tasks) // most_in_row)
+        self._columns = max(1, -(-len(tasks) // max(1, rows)))
         grid = QGridLayout()
         grid.setContentsMargins(0, 10, 0, 10)
-        grid.setSpacing(8)
+        grid.setSpacing(STRIP_GAP)
         for index, task in enumerate(tasks):
             place = StripPlace(look, task)
             self._hold(place, task.item)

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from kiosk.intents import Intent, KeyTimed, SetLanguage, SetStill, SetTextSize, SetTheme
 from kiosk.screens import HandInScreen, LeaveModuleScreen, Screen
@@ -113,5 +114,4 @@ def candidate(qtbot: QtBot) -> Generator[Candidate]:
     yield Candidate(window)
     window.allow_close()
     window.close()
-    window.deleteLater()
-    QApplication.processEvents()
+    delete(window)

@@ -42,13 +42,21 @@ LEAVE = next(shot.screen for shot in shots() if shot.name == "08-leave-1")
 @pytest.mark.rule("NP-3.4-1")
 def test_text_grows_for_anyone_and_no_answer_or_time_is_lost(candidate: Candidate) -> None:
     candidate.see(READING)
-    before = {label.objectName(): label.heightForWidth(300) for label in candidate.window.findChildren(Prose) if label.objectName()}
+    before = {
+        label.objectName(): label.heightForWidth(300)
+        for label in candidate.window.findChildren(Prose)
+        if label.objectName()
+    }
     option = candidate.find("option_b")
     assert isinstance(option, QAbstractButton)
     height = option.height()
     for _press in range(2):
         candidate.key(Qt.Key.Key_Plus, CONTROL)
-    after = {label.objectName(): label.heightForWidth(300) for label in candidate.window.findChildren(Prose) if label.objectName()}
+    after = {
+        label.objectName(): label.heightForWidth(300)
+        for label in candidate.window.findChildren(Prose)
+        if label.objectName()
+    }
     assert candidate.window.look.settings.text_size == 150
     assert all(after[name] > before[name] for name in ("prompt", "part_title", "stimulus_title", "candidate"))
     grown = candidate.find("option_b")
@@ -138,18 +146,28 @@ def test_going_on_from_the_last_task_is_asked_and_can_be_declined(candidate: Can
 def test_every_writing_task_has_a_field_whose_text_is_told(candidate: Candidate) -> None:
     for number, task in enumerate(("W-10", "W-11", "W-12"), start=1):
         candidate.told.clear()
-        screen = replace(WRITING, task=replace(WRITING.task, id=task), frame=replace(WRITING.frame, task_number=number), text="")
+        screen = replace(
+            WRITING, task=replace(WRITING.task, id=task), frame=replace(WRITING.frame, task_number=number), text=""
+        )
         candidate.see(screen)
         candidate.type("Hei")
         edits = candidate.told_of(EditText)
-        assert [(edit.task, edit.position, edit.inserted) for edit in edits] == [(task, 0, "H"), (task, 1, "e"), (task, 2, "i")]
+        assert [(edit.task, edit.position, edit.inserted) for edit in edits] == [
+            (task, 0, "H"),
+            (task, 1, "e"),
+            (task, 2, "i"),
+        ]
 
 
 @pytest.mark.rule("NP-4-22")
 @pytest.mark.parametrize("name", ["10-writing", "12-delivered", "12-saved-here"])
 def test_printing_and_saving_do_nothing_but_are_told(candidate: Candidate, name: str) -> None:
     candidate.see(next(shot.screen for shot in shots() if shot.name == name))
-    for key, held in ((Qt.Key.Key_P, CONTROL), (Qt.Key.Key_Print, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_S, CONTROL)):
+    for key, held in (
+        (Qt.Key.Key_P, CONTROL),
+        (Qt.Key.Key_Print, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_S, CONTROL),
+    ):
         candidate.key(key, held)
     assert candidate.acts == [PrintRefused("Ctrl+P"), PrintRefused("Print"), PrintRefused("Ctrl+S")]
     assert len([one for one in QApplication.topLevelWidgets() if one.isVisible()]) == 1

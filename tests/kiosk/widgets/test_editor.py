@@ -12,6 +12,7 @@ from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeyEvent, QMouseE
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from engine.events import Edited
 from engine.ids import TaskId
@@ -104,7 +105,7 @@ def test_edits_fold_to_the_editors_text_after_any_keys(qapp: QApplication, steps
         else:
             bench.type(step)
         assert bench.folded == bench.text
-    bench.editor.deleteLater()
+    delete(bench.editor)
 
 
 @given(st.lists(st.one_of(st.sampled_from(SIGNS), st.sampled_from(sorted(ACTS))), max_size=25))
@@ -120,7 +121,7 @@ def test_the_engine_folds_the_same_text_and_refuses_no_edit(qapp: QApplication, 
     for edit in bench.edits:
         sitting.do(Edited, edit.task, edit.position, edit.deleted, edit.inserted, edit.cause)
     assert sitting.attempt.texts.get(TaskId(task), "") == bench.text
-    bench.editor.deleteLater()
+    delete(bench.editor)
 
 
 def test_positions_are_code_points_behind_an_emoji(qtbot: QtBot) -> None:
