@@ -265,6 +265,15 @@ def test_a_panel_that_sends_a_higher_score_to_a_lower_module_is_refused(part, mo
 
 
 @pytest.mark.rule("NP-4-9")
+def test_a_higher_score_that_leads_to_fewer_routing_modules_is_refused_however_hard_its_items():
+    plain = copy.deepcopy(READING)
+    plain["routing"]["RM1"][0]["target"] = "RM2"
+    plain["routing"]["RM1"][1]["target"] = "FM-B1B2"
+    error = refused(plain, exam("reading", route_graph={}))
+    assert error.fault == "4 correct leads to 'FM-B1B2' with fewer routing modules than 'RM2'"
+
+
+@pytest.mark.rule("NP-4-9")
 def test_a_harder_target_with_easier_items_is_refused_by_level_and_by_b():
     plain = copy.deepcopy(READING)
     for item in plain["items"]:
