@@ -2,7 +2,7 @@
 
 The truth is the segment files and one small file beside them, ``outbox.jsonl``: a line for each range that was packed
 (written before it is first sent, so that after a crash the same range is sent again, byte for byte) and one for each
-receipt. Losing that file costs nothing but sending again.
+receipt. Losing that file costs nothing but sending again; so a disk that refuses it (full) stops no delivery.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import Field
 
 from sync.canonical import Message, canonical_bytes, parse_model, parse_table, plain_of
 from sync.envelope import envelope_sha256, next_range, pack
-from sync.errors import NotForUsError, SyncDataError
+from sync.errors import FileFailedError, NotForUsError, SyncDataError
 from sync.files import DiskFiles, Files, disk_errors, write_whole
 from sync.journal import SUFFIX, read_segment
 from sync.keys import SigningKey, VerifyKey
@@ -78,7 +78,10 @@ class Delivered:
 
 
 class Outbox:
-    """Packs what is durable and unsent, remembers receipts. Used from one thread."""
+    """Packs what is durable and unsent, remembers receipts. Used from one thread.
+
+    ``trouble`` is the last refusal of the disk to keep the ledger, None while all is well.
+    """
 
     def __init__(
         self, folder: Path, *, device_key: SigningKey, receipt_key: VerifyKey, files: Files | None = None
@@ -95,8 +98,9 @@ class Outbox:
         self._packed: dict[str, list[_Packed]] = {}
         self._receipts: dict[tuple[str, int, int], Receipt] = {}
         self._scans: dict[str, SegmentScan] = {}
-        self._earlier = frozenset(self._files.names(folder))
+        self.trouble: FileFailedError | None = None
         with disk_errors("read", folder):
+            self._earlier = frozenset(self._files.names(folder))
             self._load()
 
     def pending(self, durable: Mapping[str, int] | None = None, *, most: int = 32) -> tuple[Parcel, ...]:
@@ -113,11 +117,8 @@ class Outbox:
             FileFailedError: the disk refused.
         """
         waiting: list[Parcel] = []
-        with disk_errors("read or write", self._folder):
-            segments = self._segments(durable)
-            for scan in segments:
-                self._plan(scan, _durable_count(scan, durable), patiently=True)
-        for scan in segments:
+        for scan in self._segments(durable):
+            self._plan(scan, _durable_count(scan, durable), patiently=True)
             for entry in self._waiting(scan.header.segment):
                 if len(waiting) == most:
                     return tuple(waiting)
@@ -125,17 +126,15 @@ class Outbox:
         return tuple(waiting)
 
     def received(self, data: bytes) -> Receipt:
-        """Take in a receipt; it is durable when this returns.
+        """Take in a receipt; it is durable when this returns and there is no `trouble`.
 
         Raises:
             DamagedError, WrongSignatureError: not a receipt of the store.
             NotForUsError: for a range that this PC never packed.
-            FileFailedError: the disk refused.
         """
         receipt = verify_receipt(data, self._receipt_key)
         self._take(receipt)
-        with disk_errors("write", self._folder / LEDGER_NAME):
-            self._append(canonical_bytes({"kind": "receipt", "receipt": data.decode("utf-8")}))
+        self._append(canonical_bytes({"kind": "receipt", "receipt": data.decode("utf-8")}))
         return receipt
 
     def delivered(self, attempt: str, durable: Mapping[str, int] | None = None) -> Delivered:
@@ -146,9 +145,7 @@ class Outbox:
         """
         records = received = 0
         conflicts: list[Conflict] = []
-        with disk_errors("read", self._folder):
-            segments = self._segments(durable)
-        for scan in segments:
+        for scan in self._segments(durable):
             if scan.header.attempt == attempt:
                 limit = _durable_count(scan, durable)
                 records += sum(1 for record in scan.records if record.counter < limit)
@@ -167,23 +164,24 @@ class Outbox:
             FileFailedError: the disk or stick refused.
         """
         written = 0
-        with disk_errors("write", folder):
-            for scan in self._segments(durable):
-                self._plan(scan, _durable_count(scan, durable), patiently=False)
-                for entry in self._waiting(scan.header.segment):
-                    name = f"{entry.attempt}-{entry.segment}-{entry.first:08d}{ENVELOPE_SUFFIX}"
+        for scan in self._segments(durable):
+            self._plan(scan, _durable_count(scan, durable), patiently=False)
+            for entry in self._waiting(scan.header.segment):
+                name = f"{entry.attempt}-{entry.segment}-{entry.first:08d}{ENVELOPE_SUFFIX}"
+                with disk_errors("write", folder / name):
                     self._files.replace(folder / name, self._parcel(scan, entry).data)
-                    written += 1
+                written += 1
         return written
 
     def _segments(self, durable: Mapping[str, int] | None) -> list[SegmentScan]:
         """The segments that may be sent, oldest first; a file is read again only when more of it is durable."""
         found: list[SegmentScan] = []
-        for name in self._files.names(self._folder):
-            if name.endswith(SUFFIX):
-                scan = self._scan(name, durable)
-                if scan is not None:
-                    found.append(scan)
+        with disk_errors("read", self._folder):
+            for name in self._files.names(self._folder):
+                if name.endswith(SUFFIX):
+                    scan = self._scan(name, durable)
+                    if scan is not None:
+                        found.append(scan)
         return sorted(found, key=lambda scan: (scan.header.attempt, scan.header.ordinal))
 
     def _scan(self, name: str, durable: Mapping[str, int] | None) -> SegmentScan | None:
@@ -265,6 +263,13 @@ class Outbox:
             planned.append(entry)
 
     def _append(self, line: bytes) -> None:
+        """Write a line down; when the disk refuses, it is told in `trouble` and delivery goes on without."""
+        try:
+            self._append_line(line)
+        except OSError as error:
+            self.trouble = FileFailedError("write", str(self._folder / LEDGER_NAME), error.strerror or str(error))
+
+    def _append_line(self, line: bytes) -> None:
         """Add a line, durable when this returns. It begins with a line end, so that a torn line spoils no other."""
         path = self._folder / LEDGER_NAME
         if LEDGER_NAME in self._files.names(self._folder):

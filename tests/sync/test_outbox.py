@@ -103,6 +103,27 @@ def test_only_durable_records_are_sent() -> None:
     assert (parcel.first, parcel.last) == (0, 2)
 
 
+def test_a_segment_given_up_after_a_failed_sync_is_sent_as_far_as_it_was_durable() -> None:
+    syncs = [0]
+
+    def plan(_: int, operation: str) -> OSError | None:
+        syncs[0] += operation == "sync"
+        return OSError(5, "Input/output error") if operation == "sync" and syncs[0] == 3 else None
+
+    disk, store = SimulatedDisk(plan), MemoryStore()
+    box = outbox(disk)
+    writer = wrote(disk, 3)
+    writer.append(answer(3), utc_ms=NOW)
+    writer.commit()
+    assert writer.durable_position.ordinal == 1
+    while parcels := box.pending(writer.durable_counts()):
+        for parcel in parcels:
+            box.received(store.deliver(parcel.data))
+    data = [each.data for each in store.kept.values()]
+    bundle = read_envelopes(data, results(), {BINDING.device: DEVICE.public}, attempt=BINDING.attempt)
+    assert (bundle.events, bundle.faults) == (tuple(answer(number) for number in range(4)), ())
+
+
 def test_while_something_is_under_way_small_envelopes_are_not_heaped_up() -> None:
     disk = SimulatedDisk()
     writer, box = wrote(disk, 3), outbox(disk)
@@ -169,16 +190,18 @@ def test_an_export_to_a_folder_reads_back_as_the_same_attempt() -> None:
     assert bundle.events == tuple(answer(number) for number in range(250))
 
 
-def test_a_stick_or_disk_that_refuses_is_told_in_one_sentence() -> None:
-    disk = SimulatedDisk()
+def test_a_full_disk_stops_no_delivery_and_a_stick_that_refuses_is_told() -> None:
+    disk, store = SimulatedDisk(), MemoryStore()
     wrote(disk, 5)
     full = SimulatedDisk(lambda _, __: OSError(28, "No space left on device"))
     for path, data in disk.cache.items():
         full.put(path, bytes(data))
-    with pytest.raises(FileFailedError, match=r"Could not write /stick: No space left on device\. Check the disk"):
+    with pytest.raises(FileFailedError, match=r"Could not write /stick/.*\.envelope: No space left on device\."):
         outbox(full).export(Path("/stick"))
-    with pytest.raises(FileFailedError, match="Could not read or write /journal"):
-        outbox(full).pending()
+    box = outbox(full)
+    deliver_all(box, store)
+    assert box.delivered(BINDING.attempt).is_complete
+    assert "Could not write /journal/outbox.jsonl: No space left on device" in str(box.trouble)
 
 
 class OutboxMachine(RuleBasedStateMachine):
