@@ -200,7 +200,7 @@ class Releases(Room):
         self._look(actor, sitting)
         kept = self._read(lambda session: [row.file_name for row in _kept(session, sitting) if not _is_spare(row)])
         if not kept:
-            raise NotFoundError("Release of sitting", sitting, "Add it with 'store add-release'.")
+            raise NotFoundError(what="Release of sitting", name=sitting, remedy="Add it with 'store add-release'.")
         try:
             path = self._house.folder.releases / kept[0]
             public = open_public(path, self._trust(), now_utc_ms=self.now_ms())
