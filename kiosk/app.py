@@ -331,7 +331,7 @@ def _attempt_state(conductor: Conductor) -> dict[str, object]:
         "part": running.part.part,
         "item": attempt.item or "",
         "phase": attempt.phase.value,
-        "is_playing": attempt.step is not None and attempt.step.is_playing,
+        "frame": attempt.step.frame if attempt.step is not None and attempt.step.is_playing else 0,
     }
     if attempt.has_ended:
         state["state_sha256"] = state_sha256(attempt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.events import PlayBegun, PlayEnded, PlayFailed, PlayPosition
+from engine.events import IncidentNoted, PlayBegun, PlayEnded, PlayFailed, PlayPosition
 from engine.listening import StepKind
 from kiosk.errors import ClipError, SoundError
 from kiosk.sound import SAMPLE_RATE_HZ
@@ -89,6 +89,9 @@ class SoundDirector:
             self._fails(rendering.fault, now_ms)
         elif rendering.is_ended:
             self._record.happens(PlayEnded(now_ms, step.item, step.play, rendering.frames))
+            if rendering.gaps:
+                detail = f"item {step.item}, play {step.play}: {rendering.gaps}"
+                self._record.happens_soon(IncidentNoted(now_ms, "sound_gaps", detail))
             self._player.stop()
         elif now_ms - self._told_ms >= TELL_EVERY_MS:
             self._record.happens_soon(PlayPosition(now_ms, step.item, step.play, frame))

@@ -42,6 +42,7 @@ ASK_EVERY_S: Final = 5.0
 REPORT_EVERY_S: Final = 5.0
 IDLE_S: Final = 0.2
 ORDERS_WAIT_MS: Final = 10_000
+STOP_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,9 @@ class Room:
         self._stopping.set()
         self._hurry.set()
         for thread in self._threads:
-            thread.join(timeout=2)
+            thread.join(timeout=STOP_S)
+        for client in (self._client, self._orders_client):
+            client.close()
 
     def report(self, progress: bytes) -> None:
         """Send a signed progress report when the store is in reach; older unsent ones are dropped."""

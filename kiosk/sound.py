@@ -18,23 +18,28 @@ from kiosk.errors import ClipError, SoundError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from sounddevice import CallbackFlags
 
 SAMPLE_RATE_HZ = 48_000
 LOWEST_VOLUME, HIGHEST_VOLUME = 1, 10
 DECIBELS_PER_STEP = 3.0
-STREAM_LATENCY_S = 0.15
-"""Measured without damaged blocks on a loaded two-core machine at 0.05 to 0.2 s."""
+STREAM_LATENCY_S = 0.3
+"""0.15 s was measured to break now and then when eight programs shared two cores; a volume step is heard this much later."""
 STALLED_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """Where a play is: ``frame`` of ``frames`` heard, loudness 0…1 now, and the fault that ended it, if any."""
+    """Where a play is: ``frame`` of ``frames`` heard, loudness 0…1 now, and the fault that ended it, if any.
+
+    ``gaps`` counts the times that the device ran dry in this play, so that silence was heard in its place.
+    """
 
     frame: int
     frames: int
     level: float
     fault: str = ""
+    gaps: int = 0
 
     @property
     def is_ended(self) -> bool:
@@ -96,12 +101,13 @@ def decode(data: bytes, clip: str) -> NDArray[np.float32]:
 class _Play:
     """One play: samples, the next frame to hand to the device, and the loudness of the latest block."""
 
-    __slots__ = ("handed", "level", "samples")
+    __slots__ = ("gaps", "handed", "level", "samples")
 
     def __init__(self, samples: NDArray[np.float32], from_frame: int) -> None:
         self.samples = samples
         self.handed = from_frame
         self.level = 0.0
+        self.gaps = 0
 
 
 class StreamPlayer:
@@ -154,7 +160,7 @@ class StreamPlayer:
             return None
         frames = len(play.samples)
         heard = min(max(play.handed - self._lag_frames, self._start_frame), frames)
-        return Rendering(heard, frames, play.level, self._fault())
+        return Rendering(heard, frames, play.level, self._fault(), play.gaps)
 
     def set_volume(self, volume: int) -> None:
         """Set the volume at once, also inside a play."""
@@ -181,12 +187,15 @@ class StreamPlayer:
     def _finished(self) -> None:
         self._has_ended = True
 
-    def _render(self, out: NDArray[np.float32], frames: int, _time: object, _status: object) -> None:
-        self._called_at_s = time.monotonic()
+    def _render(self, out: NDArray[np.float32], frames: int, _time: object, status: CallbackFlags) -> None:
+        now_s = time.monotonic()
+        waited_s, self._called_at_s = now_s - self._called_at_s, now_s
         out.fill(0)
         play = self._play
         if play is None:
             return
+        if status.output_underflow or waited_s > STREAM_LATENCY_S:
+            play.gaps += 1
         block = play.samples[play.handed : play.handed + frames]
         if len(block):
             out[: len(block)] = (block * self._gain)[:, None]

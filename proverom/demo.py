@@ -51,6 +51,9 @@ BANK: Final = ROOT / "banks" / "norskprove-sample"
 PARTS: Final = (("listening", 30), ("reading", 75), ("writing", 90))
 LONGEST_S: Final = 400.0
 LEVEL: Final = "A2-B1"
+KILL_AFTER_S: Final = 8.0
+KILL_AFTER_FRAME: Final = 40_000
+KILL_AFTER_SIGNS: Final = 40
 USAGE: Final = 2
 
 _SCRIPTS: Final = {
@@ -318,8 +321,9 @@ class Unattended:
             return False
         running_s = time.monotonic() - seat.started
         if seat.kill_in == "listening":
-            return running_s > 10.0 and bool(look.get("is_playing"))  # noqa: PLR2004 - well inside the first items
-        return int(look.get("editor_length", 0)) > 40  # noqa: PLR2004 - in the middle of the first script
+            # Well inside the first items, and well inside a play.
+            return running_s > KILL_AFTER_S and int(look.get("frame", 0)) > KILL_AFTER_FRAME
+        return int(look.get("editor_length", 0)) > KILL_AFTER_SIGNS
 
     def _log(self, seat: Seat) -> Path:
         return self._folder / f"kiosk-{seat.person.candidate.number}.log"

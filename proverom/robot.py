@@ -76,6 +76,7 @@ class Robot(threading.Thread):
         self._number = sound_check_number
         self._stopping = threading.Event()
         self._answered: set[tuple[str, str]] = set()
+        self._has_turned_volume = False
         self._written: set[tuple[str, int]] = set()
         self._acts: Mapping[str, Callable[[dict[str, Any]], object]] = {
             "LoginScreen": self._log_in,
@@ -196,7 +197,8 @@ class Robot(threading.Thread):
         item = str(look.get("item", ""))
         if item and (look["attempt"], item) not in self._answered and self._answer(look, item):
             self._answered.add((look["attempt"], item))
-            self._click(self._again(), "volume_higher" if self.person.random.random() < 0.2 else "")
+            if not self._has_turned_volume:
+                self._has_turned_volume = self._click(self._again(), "volume_lower")
 
     def _answer_reading(self, look: dict[str, Any]) -> None:
         item = str(look.get("item", ""))

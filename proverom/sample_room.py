@@ -113,13 +113,13 @@ class SampleRoom:
         Raises:
             SampleRoomError: it did not start.
         """
-        log = (self.folder / "store.log").open("ab")
-        self._service = subprocess.Popen(
-            [sys.executable, "-m", "proverom", "store", "run", str(self.store), "--port", str(port)],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            cwd=Path(__file__).parent.parent,
-        )
+        with (self.folder / "store.log").open("ab") as log:
+            self._service = subprocess.Popen(
+                [sys.executable, "-m", "proverom", "store", "run", str(self.store), "--port", str(port)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=Path(__file__).parent.parent,
+            )
         stream = self._service.stdout
         line = stream.readline().decode() if stream is not None else ""
         if "https://" not in line:
