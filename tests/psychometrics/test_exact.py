@@ -173,9 +173,9 @@ def test_a_panel_without_error_places_everybody_rightly() -> None:
 
 
 def test_rudner_is_a_difference_of_normal_probabilities() -> None:
-    theta, se = np.array([-0.5, 0.3]), np.array([0.4, 0.2])
-    found = rudner(theta, se, np.array([0.0]), np.array([0.5, 0.5]))
-    right = [ndtr(0.5 / 0.4), 1 - ndtr(-0.3 / 0.2)]
+    theta, se = np.array([-0.5, 0.7]), np.array([0.4, 0.2])
+    found = rudner(theta, se, np.array([0.1]), np.array([0.5, 0.5]))
+    right = [ndtr(0.6 / 0.4), 1 - ndtr(-0.6 / 0.2)]
     np.testing.assert_allclose(found.conditional_accuracy, right, atol=1e-15)
     assert found.accuracy == pytest.approx(np.mean(right))
 
@@ -203,3 +203,18 @@ def test_a_route_that_nobody_can_take_is_refused() -> None:
     panel = PanelModel(tree, curves, {name: np.array([k]) for k, name in enumerate("RMEH")})
     with pytest.raises(PanelShapeError, match="Route R-M-E cannot be taken"):
         eap_tables(evaluate(panel, NODES), normal_weights(NODES))
+
+
+def test_where_grid_points_lie_beside_the_cut_scores_hardly_matters() -> None:
+    panel, _ = published_panel()
+    cuts = np.array([-1.0, 0.0, 1.0])
+    found = []
+    for step, shift in ((0.02, 0.0), (0.02, 0.007), (0.01, 0.0)):
+        theta = np.arange(-6.0, 6.0, step) + shift
+        weights = normal_weights(theta)
+        evaluation = evaluate(panel, theta)
+        nodes = np.linspace(-6, 6, 61)
+        means, _ = eap_tables(evaluate(panel, nodes), normal_weights(nodes))
+        levels = {route: np.searchsorted(cuts, mean, side="right") for route, mean in means.items()}
+        found.append(classify(evaluation, levels, cuts, weights).accuracy)
+    assert np.ptp(found) < 5e-6
