@@ -29,7 +29,7 @@ from psychometrics.exact import (
 from psychometrics.panels import panel_items
 
 SDS_PER_SIDE = 6.0
-GRID_STEP = 0.02  # logits; halving it changes classification figures in the sixth digit
+GRID_STEP = 0.02  # logits; halving it changes classification figures in the fifth digit only
 
 
 @dataclass(frozen=True, slots=True)
