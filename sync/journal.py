@@ -6,6 +6,7 @@ file in one system call before it returns; `sync` makes everything appended so f
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,8 +72,14 @@ class Journal:
         reserved = max(size, len(block))
         file = disk.create(path, reserved)
         journal = cls(path, segment, file, start=0, reserved=reserved)
-        journal._write(block)
-        journal.sync()
+        try:
+            journal._write(block)
+            journal.sync()
+        except OSError:
+            journal.close()
+            with contextlib.suppress(OSError):
+                disk.remove(path)  # there is nothing in it yet
+            raise
         return journal
 
     @property

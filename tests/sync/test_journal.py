@@ -82,6 +82,14 @@ def test_one_attempts_files_are_not_taken_for_anothers() -> None:
     assert [each.scan.header.attempt for each in recover(FOLDER, "a", files=disk).segments] == ["a"]
 
 
+def test_a_segment_whose_header_could_not_be_written_leaves_no_file_behind() -> None:
+    for refused in ("write", "sync"):
+        disk = SimulatedDisk(lambda _, operation, refused=refused: OSError(5, "EIO") if operation == refused else None)
+        with pytest.raises(OSError, match="EIO"):
+            Journal.create(FOLDER, segment(), files=disk)
+        assert disk.names(FOLDER) == ()
+
+
 def test_a_failed_or_closed_segment_takes_nothing_more() -> None:
     journal = Journal.create(FOLDER, segment(), files=SimulatedDisk())
     journal.close()
