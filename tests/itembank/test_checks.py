@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -41,7 +42,10 @@ def test_each_fault_is_told_with_file_field_and_remedy(demo: Path, path: Path) -
         faults = check_bank(read_bank(demo))
     except BankFaultsError as error:
         faults = error.faults
-    assert [str(each) for each in faults] == broken["says"]
+    said = [
+        re.sub(r"lasts \d+\.\d\d minutes", "lasts … minutes", str(each)) for each in faults
+    ]  # as long as it is spoken
+    assert said == broken["says"]
     assert broken["says"]
 
 
