@@ -123,6 +123,18 @@ def test_the_clock_does_not_run_before_the_start():
     assert run.attempt.left_ms(run.now_ms) == 75 * MINUTE_MS
 
 
+def test_before_the_start_all_time_is_left_and_no_item_is_known():
+    run = sitting()
+    assert (run.attempt.left_ms(0), run.attempt.accommodation_ms, run.attempt.items) == (75 * MINUTE_MS, 0, ())
+    run.log_in(extra_ms=15 * MINUTE_MS)
+    assert run.attempt.left_ms(0) == 90 * MINUTE_MS
+    assert run.attempt.items == run.attempt.tasks == ()
+
+
+def test_time_left_is_never_negative():
+    assert running().attempt.left_ms(76 * MINUTE_MS) == 0
+
+
 @pytest.mark.rule("NP-4.1-8")
 def test_a_wrong_day_code_is_kept_as_a_try_and_opens_nothing():
     run = sitting().log_in()
