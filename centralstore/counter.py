@@ -140,6 +140,25 @@ def _present(store: Store, arguments: Answer) -> Answer:
     return {}
 
 
+def _order(store: Store, arguments: Answer) -> Answer:
+    """An order about one candidate, as the room page gives them: ``kind`` and what it needs."""
+    sitting, candidate, part = arguments["sitting"], arguments["candidate"], arguments["part"]
+    reason = str(arguments.get("reason", ""))
+    who = (COMMAND_LINE, sitting, candidate, part)
+    orders: dict[str, Callable[[], int]] = {
+        "extra_time": lambda: store.give_extra_time(*who, extra_ms=int(arguments["extra_ms"]), reason=reason),
+        "reset": lambda: store.reset(*who, consent=arguments["consent"], reason=reason),
+        "unlock": lambda: store.unlock(*who, reason=reason),
+        "permit_handover": lambda: store.permit_handover(*who, to_device=arguments["to_device"], reason=reason),
+        "expel": lambda: store.expel(*who, reason=reason),
+        "left_alone": lambda: store.record_unaccompanied_exit(*who),
+    }
+    kind = str(arguments["kind"])
+    if kind not in orders:
+        raise FieldError("order", "kind", f"'{kind}' is none", f"Use {', '.join(orders)}.")
+    return {"number": orders[kind]()}
+
+
 def _progress(store: Store, arguments: Answer) -> Answer:
     return {"attempts": list(store.told_attempts(arguments["sitting"]))}
 
@@ -161,6 +180,7 @@ COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "start": _start,
     "close": _close,
     "present": _present,
+    "order": _order,
     "progress": _progress,
     "day-code": _day_code,
     "keep-results": _keep_results,

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,13 +37,14 @@ class _Write:
 
     work: Callable[[Session], Any]
     future: Future[Any]
+    guard: Callable[[Session], AbstractContextManager[object]]
     answer: object = None
     error: BaseException | None = None
 
     def run(self, session: Session) -> None:
         self.answer, self.error = None, None
         try:
-            with session.begin_nested():
+            with self.guard(session):
                 self.answer = self.work(session)
         except DBAPIError as error:
             if not isinstance(error, IntegrityError):
@@ -82,12 +83,21 @@ class Database:
 
         The job may be run more than once (after a failed group) and answers with plain values, never rows.
         """
+        return self._enqueue(work, lambda session: session.begin_nested())
+
+    def submit_whole(self, work: Callable[[Session], T]) -> Future[T]:
+        """As `submit`, for a job that refuses before its first change or not at all, and so needs no savepoint."""
+        return self._enqueue(work, lambda _session: nullcontext())
+
+    def _enqueue(
+        self, work: Callable[[Session], T], guard: Callable[[Session], AbstractContextManager[object]]
+    ) -> Future[T]:
         future: Future[T] = Future()
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
                 self._thread.start()
-        self._jobs.put(_Write(work, future))
+        self._jobs.put(_Write(work, future, guard))
         return future
 
     def write(self, work: Callable[[Session], T]) -> T:

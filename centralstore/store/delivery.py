@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import insert
+from sqlalchemy import Table, and_, bindparam, insert
 from sqlmodel import Session, col, select
 
 from centralstore.errors import DamagedError, NotFoundError, NotNowError, UnknownDeviceError
@@ -23,6 +24,18 @@ from sync.progress import Progress, verify_progress
 from sync.receipt import Receipt, sign_receipt
 
 MAX_ENVELOPE_BYTES = envelopes.MAX_ENVELOPE_BYTES
+
+
+_ENVELOPES: Final[Table] = KeptEnvelope.metadata.tables["keptenvelope"]
+_DEVICES: Final[Table] = Device.metadata.tables["device"]
+_KEEP: Final = insert(_ENVELOPES)
+_IN_PLACE: Final = and_(*(_ENVELOPES.c[name] == bindparam(name) for name in ("attempt", "segment", "first", "last")))
+_FIND: Final = (
+    select(_DEVICES.c.state, _ENVELOPES.c.id, _ENVELOPES.c.sha256, _ENVELOPES.c.receipt)
+    .select_from(_DEVICES.outerjoin(_ENVELOPES, _IN_PLACE))
+    .where(_DEVICES.c.id == bindparam("device"))
+)
+"""The sender's standing now, so that a PC revoked a moment ago is not served, and what lies in the envelope's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +67,38 @@ class Delivery(Devices):
         sha256 = envelope.sha256
         header = envelope.header
 
+        place = {
+            "attempt": header.attempt,
+            "segment": header.segment,
+            "first": header.first,
+            "last": header.last,
+        }
+        receipt = self._receipt_of(header, sha256)
+
         def work(session: Session) -> Kept:
-            self._check_sender(session, device.id)
-            stored = session.exec(
-                select(KeptEnvelope).where(
-                    KeptEnvelope.attempt == header.attempt,
-                    KeptEnvelope.segment == header.segment,
-                    KeptEnvelope.first == header.first,
-                    KeptEnvelope.last == header.last,
-                )
-            ).first()
-            if stored is not None and stored.sha256 == sha256:
-                return Kept(stored.receipt, is_conflict=False)
-            if stored is not None:
-                return self._keep_conflict(session, stored, data, sha256, device.id)
-            receipt = self._receipt_of(header, sha256)
-            session.exec(
-                insert(KeptEnvelope).values(
-                    attempt=header.attempt,
-                    segment=header.segment,
-                    first=header.first,
-                    last=header.last,
-                    sitting=header.sitting,
-                    device=header.device,
-                    release=header.release,
-                    sha256=sha256,
-                    received_ms=self.now_ms(),
-                    data=data,
-                    receipt=receipt,
-                )
-            )
+            # Prepared statements on the bare connection: this is the one path that every PC takes all the time.
+            connection = session.connection()
+            found = connection.execute(_FIND, {**place, "device": device.id}).one_or_none()
+            if found is None or found.state != DeviceState.CLEARED.value:
+                raise UnknownDeviceError(device.id, "was revoked")
+            if found.sha256 == sha256:
+                return Kept(found.receipt, is_conflict=False)
+            if found.sha256 is not None:
+                return self._keep_conflict(session, session.get_one(KeptEnvelope, found.id), envelope, device.id)
+            row = {
+                **place,
+                "sitting": header.sitting,
+                "device": header.device,
+                "release": header.release,
+                "sha256": sha256,
+                "received_ms": self.now_ms(),
+                "data": data,
+                "receipt": receipt,
+            }
+            connection.execute(_KEEP, row)
             return Kept(receipt, is_conflict=False)
 
-        kept = self._submit(work)
+        kept = self._house.database.submit_whole(work)
         kept.add_done_callback(lambda _kept: self.bell.ring(f"room/{header.sitting}"))
         return kept
 
@@ -210,18 +222,13 @@ class Delivery(Devices):
         )
         return sign_receipt(receipt, self._house.keys.receipt)
 
-    def _check_sender(self, session: Session, device: str) -> None:
-        """Again inside the transaction: a PC revoked a moment ago is not served."""
-        if session.exec(select(Device.state).where(Device.id == device)).first() != DeviceState.CLEARED.value:
-            raise UnknownDeviceError(device, "was revoked")
-
-    def _keep_conflict(self, session: Session, stored: KeptEnvelope, data: bytes, sha256: str, device: str) -> Kept:
+    def _keep_conflict(self, session: Session, stored: KeptEnvelope, offered: envelopes.Envelope, device: str) -> Kept:
         known = select(Conflict.id).where(
             Conflict.attempt == stored.attempt,
             Conflict.segment == stored.segment,
             Conflict.first == stored.first,
             Conflict.last == stored.last,
-            Conflict.offered_sha256 == sha256,
+            Conflict.offered_sha256 == offered.sha256,
         )
         if session.exec(known).first() is None:
             session.add(
@@ -233,9 +240,9 @@ class Delivery(Devices):
                     first=stored.first,
                     last=stored.last,
                     stored_sha256=stored.sha256,
-                    offered_sha256=sha256,
+                    offered_sha256=offered.sha256,
                     at_ms=self.now_ms(),
-                    data=data,
+                    data=offered.data,
                 )
             )
         receipt = Receipt(
