@@ -25,6 +25,7 @@ from sync.segment import (
     SegmentScan,
     StreamName,
     encode_preamble,
+    erased_segment,
     new_segment,
     scan_segment,
 )
@@ -239,6 +240,24 @@ def _link(segments: Sequence[FoundSegment]) -> Link | None:
         if found.scan.records:
             return Link(segment=found.scan.header.segment, count=found.scan.count, head=found.scan.head.hex())
     return None
+
+
+def erase_stream(folder: Path, attempt: str, stream: StreamName, *, files: Files | None = None) -> int:
+    """Destroy one stream's keys in an attempt's segment files (after its last run); how many files were rewritten.
+
+    Nothing opens the stream's records again, while chain, identities and receipts stay valid. What the disk still holds
+    of the old blocks is the disk's matter (`SECURITY.md`, honest limits).
+
+    Raises:
+        FileFailedError: the disk refused.
+        DamagedError: a file of which nothing can be read.
+    """
+    disk = DiskFiles() if files is None else files
+    with disk_errors("rewrite a journal in", folder):
+        paths = [folder / name for name in disk.names(folder) if _attempt_of(name) == attempt]
+        for path in paths:
+            disk.replace(path, erased_segment(disk.read(path), stream))
+    return len(paths)
 
 
 def _settle(path: Path, scan: SegmentScan, files: Files) -> None:

@@ -474,6 +474,16 @@ def scan_segment(data: bytes) -> SegmentScan:
     return SegmentScan(preamble, tuple(records), tuple(damages), broken, tail, offset)
 
 
+def erased_segment(data: bytes, stream: StreamName) -> bytes:
+    """A segment file's bytes with one stream's sealed keys destroyed in both copies; its records stay as they are.
+
+    Raises:
+        DamagedError: neither copy of the header can be read.
+    """
+    block, start = _find_header(data)
+    return 2 * encode_preamble(without_stream(decode_preamble(block), stream)) + data[start:]
+
+
 def _end_without_zeros(data: bytes, start: int) -> int:
     """Where the zeros at the end begin, not before ``start``; whole blocks at once, since reserved space is long."""
     end = len(data)

@@ -7,12 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from sync.bundle import read_journal
 from sync.errors import SyncUsageError
 from sync.files import DiskFiles, write_whole
-from sync.journal import Journal, attempts_in, read_segment, recover
-from sync.segment import Binding, Damage, scan_segment
+from sync.journal import Journal, attempts_in, erase_stream, read_segment, recover
+from sync.outbox import Outbox
+from sync.segment import KEY_TIMINGS, Binding, Damage, scan_segment
 from sync.writer import Disk, JournalWriter
-from tests.sync.examples import BINDING, FOLDER, NOW, answer, recipients, segment, small_disk, written
+from tests.sync.examples import (
+    BINDING,
+    FOLDER,
+    NOW,
+    answer,
+    recipients,
+    recovery,
+    results,
+    segment,
+    signing,
+    small_disk,
+    written,
+)
 from tests.sync.simulated_disk import SimulatedDisk
 
 
@@ -80,6 +94,25 @@ def test_one_attempts_files_are_not_taken_for_anothers() -> None:
     Journal.create(FOLDER, segment(Binding("s", "a", "pc", "r")), files=disk)
     Journal.create(FOLDER, segment(Binding("s", "a-b", "pc", "r")), files=disk)
     assert [each.scan.header.attempt for each in recover(FOLDER, "a", files=disk).segments] == ["a"]
+
+
+def test_a_stream_is_erased_from_the_files_and_everything_else_still_fits() -> None:
+    disk = SimulatedDisk()
+    for run in range(2):
+        writer = JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=small_disk(disk))
+        writer.append(answer(run), utc_ms=NOW)
+        writer.append_payload("keys", KEY_TIMINGS, b"[1,2,3]")
+        writer.close()
+    box = Outbox(FOLDER, device_key=signing("pc-07"), receipt_key=signing("store").public, files=disk)
+    before = [parcel.sha256 for parcel in box.pending()]
+    assert erase_stream(FOLDER, BINDING.attempt, "keys", files=disk) == 2
+    for opener in (results(), recovery()):
+        bundle = read_journal(FOLDER, BINDING.attempt, opener, files=disk)
+        assert bundle.events == (answer(0), answer(1))
+        assert bundle.faults == ()
+        assert [entry.payload for entry in bundle.entries if entry.stream == "keys"] == [None, None]
+    again = Outbox(FOLDER, device_key=signing("pc-07"), receipt_key=signing("store").public, files=disk)
+    assert [parcel.sha256 for parcel in again.pending()] == before
 
 
 def test_a_segment_whose_header_could_not_be_written_leaves_no_file_behind() -> None:
