@@ -68,21 +68,27 @@ SIZE = (1366, 768)
 WIDE = (1920, 1080)
 
 UMBRELLA = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 160"><g transform="rotate(12 100 80)">
-<path d="M20 80A80 66 0 0 1 180 80Q166 66 152 80Q138 66 124 80Q112 66 100 80Q88 66 76 80Q62 66 48 80Q34 66 20 80Z" fill="#B84A4F"/>
+<path d="M20 80A80 66 0 0 1 180 80Q166 66 152 80Q138 66 124 80Q112 66 100 80Q88 66 76 80Q62 66 48 80Q34 66 20 80Z"
+ fill="#B84A4F"/>
 <path d="M100 14Q72 40 76 80Q88 66 100 80Q112 66 124 80Q128 40 100 14Z" fill="#D3696D"/>
-<path d="M100 8v68M100 76v56a13 13 0 0 1-26 0" fill="none" stroke="#3B2A26" stroke-width="7" stroke-linecap="round"/></g></svg>"""
+<path d="M100 8v68M100 76v56a13 13 0 0 1-26 0" fill="none" stroke="#3B2A26" stroke-width="7"
+ stroke-linecap="round"/></g></svg>"""
 
 KEYS = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 160">
 <circle cx="100" cy="44" r="32" fill="none" stroke="#7E8890" stroke-width="8"/>
-<g transform="rotate(18 88 78)"><circle cx="88" cy="82" r="20" fill="#4F7A90"/><circle cx="88" cy="72" r="6" fill="#F1EEE7"/>
+<g transform="rotate(18 88 78)"><circle cx="88" cy="82" r="20" fill="#4F7A90"/>
+<circle cx="88" cy="72" r="6" fill="#F1EEE7"/>
 <path d="M82 98h12v52h-12v-8h-10v-9h10v-8h-8v-9h8z" fill="#4F7A90"/></g>
-<g transform="rotate(-46 122 74)"><circle cx="122" cy="78" r="20" fill="#D9A63A"/><circle cx="122" cy="68" r="6" fill="#F1EEE7"/>
+<g transform="rotate(-46 122 74)"><circle cx="122" cy="78" r="20" fill="#D9A63A"/>
+<circle cx="122" cy="68" r="6" fill="#F1EEE7"/>
 <path d="M116 94h12v52h-12v-8h-9v-9h9v-8h-7v-9h7z" fill="#D9A63A"/></g></svg>"""
 
 PHONE = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 160"><g transform="rotate(-7 100 80)">
-<rect x="62" y="6" width="76" height="148" rx="10" fill="#28323C"/><rect x="68" y="20" width="64" height="112" fill="#BFDBE5"/>
+<rect x="62" y="6" width="76" height="148" rx="10" fill="#28323C"/>
+<rect x="68" y="20" width="64" height="112" fill="#BFDBE5"/>
 <rect x="88" y="11" width="24" height="4" rx="2" fill="#8794A1"/><circle cx="100" cy="143" r="5" fill="#8794A1"/>
-<rect x="73" y="28" width="46" height="20" rx="5" fill="#FFF"/><rect x="80" y="56" width="47" height="20" rx="5" fill="#FFF"/>
+<rect x="73" y="28" width="46" height="20" rx="5" fill="#FFF"/>
+<rect x="80" y="56" width="47" height="20" rx="5" fill="#FFF"/>
 <path d="M79 36h30M79 42h20M86 64h32M86 70h22" stroke="#7E8890" stroke-width="3"/></g></svg>"""
 
 MEDIA: Mapping[str, bytes] = {"umbrella.svg": UMBRELLA, "keys.svg": KEYS, "phone.svg": PHONE}
@@ -101,12 +107,13 @@ LIBRARY = StimulusContent(
             "Det gamle biblioteket i Kirkeveien stenger 21. februar."
         ),
         _paragraph(
-            "– Vi gleder oss veldig, sier biblioteksjef Randi Moen. – I Kirkeveien har vi mange bøker, men nesten ingen "
-            "plass til folk. Mange vil sitte hos oss og lese eller gjøre lekser, og ofte må de gå hjem igjen."
+            "– Vi gleder oss veldig, sier biblioteksjef Randi Moen. – I Kirkeveien har vi mange bøker, men nesten "
+            "ingen plass til folk. Mange vil sitte hos oss og lese eller gjøre lekser, og ofte må de gå hjem igjen."
         ),
         _paragraph(
-            "Det nye biblioteket har tre lesesaler og et stort rom for barn. Det får også en kafé, der frivillige lager mat "
-            "én dag i uka. Hver onsdag kveld blir det språkkafé. Den er gratis, og du trenger ikke å melde deg på."
+            "Det nye biblioteket har tre lesesaler og et stort rom for barn. Det får også en kafé, der frivillige "
+            "lager mat én dag i uka. Hver onsdag kveld blir det språkkafé. Den er gratis, og du trenger ikke å melde "
+            "deg på."
         ),
         _paragraph(
             "Mens biblioteket flytter, kan du ikke låne nye bøker. Du kan levere bøker i svømmehallen hver dag mellom "
@@ -237,8 +244,9 @@ SCRIPT = (
     "Hei!\n"
     "Jeg heter Samira og bor i tredje etasje i Fjellveien 8. Jeg skriver til dere fordi vaskemaskinen i kjelleren er "
     "ødelagt. Den har ikke virket på tre uker nå.\n"
-    "Det er et stort problem for oss. Vi har tre små barn, og vi må vaske klær nesten hver dag. Nå må jeg ta bussen til "
-    "søsteren min for å vaske, og det tar hele kvelden. Forrige uke ringte jeg til vaktmesteren, men han svarte ikke.\n"
+    "Det er et stort problem for oss. Vi har tre små barn, og vi må vaske klær nesten hver dag. Nå må jeg ta bussen "
+    "til søsteren min for å vaske, og det tar hele kvelden. Forrige uke ringte jeg til vaktmesteren, men han svarte "
+    "ikke.\n"
     "Jeg vil gjerne at dere"
 )
 
@@ -246,23 +254,32 @@ CANDIDATE = "Samira Haddad · 100234"
 FOOT = Foot(seat="14", candidate=CANDIDATE, right="Leseforståelse · Bokmål")
 FRAME = Frame("Leseforståelse", 5, CANDIDATE, saved="saved", module_number=2, minutes_left=41)
 ANSWERED = (1, 2, 4, 5, 6)
-STRIP = tuple(
-    StripTask("R-105" if number == 5 else f"R-20{number}", number, is_answered=number in ANSWERED)
-    for number in range(1, 9)
-)
+TASKS = 8
+
+
+def _strip(present: int, item: str) -> tuple[StripTask, ...]:
+    return tuple(
+        StripTask(item if number == present else f"R-20{number}", number, is_answered=number in ANSWERED)
+        for number in range(1, TASKS + 1)
+    )
+
+
+STRIP = _strip(5, "R-105")
 READING = ReadingScreen(
     frame=FRAME, attempt="a1", strip=STRIP, item=READING_ITEM, response=("b",), stimulus=LIBRARY, media=MEDIA
 )
 
 
 def _last_reading() -> ReadingScreen:
-    strip = tuple(
-        StripTask("R-108" if number == 8 else f"R-20{number}", number, is_answered=number in ANSWERED)
-        for number in range(1, 9)
-    )
-    frame = replace(FRAME, task_number=8)
+    frame = replace(FRAME, task_number=TASKS)
     return replace(
-        READING, frame=frame, strip=strip, item=INLINE_ITEM, response=None, stimulus=CAFE, leaves_module=True
+        READING,
+        frame=frame,
+        strip=_strip(TASKS, INLINE_ITEM.id),
+        item=INLINE_ITEM,
+        response=None,
+        stimulus=CAFE,
+        leaves_module=True,
     )
 
 
@@ -325,7 +342,8 @@ INFORMATION = Page(
 FORM = PersonalDataScreen(
     foot=FOOT,
     introduction=Page(
-        "Noen spørsmål om deg", (_paragraph("Svarene blir brukt til forskning. De har ingenting å si for resultatet ditt."),)
+        "Noen spørsmål om deg",
+        (_paragraph("Svarene blir brukt til forskning. De har ingenting å si for resultatet ditt."),),
     ),
     fields=(
         FormField("years", "Hvor lenge har du bodd i Norge?", "", tuple(
@@ -359,19 +377,27 @@ def shots() -> tuple[Shot, ...]:
     low = replace(FRAME, minutes_left=5, time_is_low=True, low_time_minutes=5)
     once = replace(LISTENING_ONCE, now="only", is_playing=True, level=0.5)
     fault = replace(LISTENING, now="fault", is_playing=False, level=0.0)
+    name = NameScreen(foot=FOOT, step=1, steps=5, name="Samira Haddad", number="100234", part_title="Leseforståelse")
+    sound = SoundCheckScreen(
+        foot=FOOT, step=3, steps=5, volume=7, numbers=("16", "60", "6", "70"), level=0.7, is_playing=True, wrong=1
+    )
+    information = InformationScreen(
+        foot=FOOT, step=5, steps=5, pages=(INFORMATION,), must_answer_all=True, may_ask_leader=True
+    )
+    delivered = DeliveredScreen(foot=FOOT, delivered_at="10.41")
     locked = LockedScreen(seat="14", candidate=CANDIDATE, reason="focus", since="10.42.07")
     return (
         Shot("01-login", LoginScreen(foot=seat)),
         Shot("01-login-wrong", LoginScreen(foot=seat, error="wrong")),
         Shot("01-login-200", _looks(LoginScreen(foot=seat), text_size=200)),
-        Shot("02-name", NameScreen(foot=FOOT, step=1, steps=5, name="Samira Haddad", number="100234", part_title="Leseforståelse")),
-        Shot("02-name-protected", NameScreen(foot=Foot("14", "100251"), step=1, steps=5, name="", number="100251", part_title="Leseforståelse")),
+        Shot("02-name", name),
+        Shot("02-name-protected", replace(name, foot=Foot("14", "100251"), name="", number="100251")),
         Shot("03-written-standard", WrittenStandardScreen(foot=FOOT, step=2, steps=5, error="none_chosen")),
-        Shot("04-sound-check", SoundCheckScreen(foot=FOOT, step=3, steps=5, volume=7, numbers=("16", "60", "6", "70"), level=0.7, is_playing=True, wrong=1)),
+        Shot("04-sound-check", sound),
         Shot("05-day-code", DayCodeScreen(foot=FOOT, step=4, steps=5)),
         Shot("05-day-code-wrong", DayCodeScreen(foot=FOOT, step=4, steps=5, error="wrong", wait_s=8)),
-        Shot("06-information", InformationScreen(foot=FOOT, step=5, steps=5, pages=(INFORMATION,), must_answer_all=True, may_ask_leader=True)),
-        Shot("06-information-waiting", InformationScreen(foot=FOOT, step=5, steps=5, pages=(INFORMATION,), is_waiting=True, must_answer_all=True, may_ask_leader=True)),
+        Shot("06-information", information),
+        Shot("06-information-waiting", replace(information, is_waiting=True)),
         Shot("07-reading", READING),
         Shot("07-reading-dark", _looks(READING, theme="dark")),
         Shot("07-reading-contrast-200", _looks(READING, theme="contrast", text_size=200)),
@@ -404,8 +430,8 @@ def shots() -> tuple[Shot, ...]:
         Shot("11-hand-in-2", HandInScreen(behind=WRITING, step=2, tasks=HAND_IN_TASKS)),
         Shot("12-time-out", HandingInScreen(foot=FOOT, cause="time")),
         Shot("12-saved-here", SavedHereScreen(foot=FOOT, saved_at="10.40")),
-        Shot("12-delivered", DeliveredScreen(foot=FOOT, delivered_at="10.41")),
-        Shot("12-delivered-next", DeliveredScreen(foot=FOOT, delivered_at="10.41", next_part="skriftlig framstilling", can_continue=True)),
+        Shot("12-delivered", delivered),
+        Shot("12-delivered-next", replace(delivered, next_part="skriftlig framstilling", can_continue=True)),
         Shot("13-personal-data", FORM),
         Shot("14-locked", locked),
         Shot("14-locked-staff", replace(locked, room_answers=False, has_staff_login=True, staff_error="wrong")),

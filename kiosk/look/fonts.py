@@ -1,7 +1,7 @@
 """Inter for what the exam says, Charis SIL for what is read or written, Noto for everything else.
 
-The three come with the system (Debian: fonts-inter, fonts-sil-charis, fonts-noto-core); where `kiosk/look/fonts` holds the
-files instead, they are loaded from there. A PC without them is told at start (`missing_families`).
+The three come with the system (Debian: fonts-inter, fonts-sil-charis, fonts-noto-core); where `kiosk/look/fonts` holds
+the files instead, they are loaded from there. `missing_families` tells what a PC lacks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def missing_families() -> tuple[str, ...]:
 
 @cache
 def font(kind: Type, zoom: float) -> QFont:
-    """The font for a type size at a zoom; l with a tail and I with serifs (cv05, cv08) so that no sign looks like another."""
+    """The font for a type size at a zoom; l has a tail and I serifs (cv05, cv08), so no sign looks like another."""
     made = QFont()
     made.setFamilies([READING if kind.is_reading else INTERFACE, *OTHERS])
     made.setPixelSize(max(1, round(kind.size * zoom)))
@@ -53,5 +53,5 @@ def font(kind: Type, zoom: float) -> QFont:
 
 
 def _carried_weight(weight: int) -> int:
-    """The weight among those the family has: the static files have no 650, and 700 is nearer to the drawing than 600."""
+    """The weight among those the family has: the static files have no 650, and 700 is nearer to the drawing."""
     return 700 if weight == 650 else weight  # noqa: PLR2004 - the one weight look.md names that no file has

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 from PySide6.QtCore import QSize, Signal
@@ -28,7 +29,7 @@ PRODUCT = Type(20, 28, 600)
 class View(QWidget):
     """One kind of screen on the glass.
 
-    ``intent`` carries what the candidate did. ``settings_wished``: *Tekst og farger* was pressed (the window shows its sheet).
+    ``intent`` carries what the candidate did. ``settings_wished``: *Tekst og farger* was pressed; the window shows it.
     """
 
     intent = Signal(object)
@@ -72,7 +73,7 @@ class View(QWidget):
 
     def tab_through(self, widgets: Sequence[QWidget]) -> None:
         """Tab follows this order."""
-        for first, second in zip(widgets, widgets[1:], strict=False):
+        for first, second in pairwise(widgets):
             QWidget.setTabOrder(first, second)
 
 

@@ -1,8 +1,8 @@
-"""Dialogs over a part: leaving a module, handing in. The heading is the question, the safe choice is filled and at the left."""
+"""Dialogs over a part: leaving a module, handing in. The heading asks; the safe choice is filled and at the left."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
@@ -225,8 +225,8 @@ def hand_in_dialog(look: Look, screen: HandInScreen) -> Dialog:
     empty = [task for task in screen.tasks if task.is_empty]
     eyebrow = words("hand_in_eyebrow", step=screen.step)
     if screen.step == 1:
-        key: Callable[[int], str] = lambda count: words.counted("hand_in_title_empty", count)
-        made = Dialog(look, "hand_in_1", key(len(empty)) if empty else words("hand_in_title"), eyebrow)
+        title = words.counted("hand_in_title_empty", len(empty)) if empty else words("hand_in_title")
+        made = Dialog(look, "hand_in_1", title, eyebrow)
         made.add_words(_time_words(look, screen.behind.frame.minutes_left) + words("leave_help_rows"), "dialog_help")
         if empty:
             _add_empty(made, look, screen, empty)

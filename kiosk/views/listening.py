@@ -1,4 +1,4 @@
-"""The listening part: what happens now, the steps, the question. No way back or on, no time, no modules (reglement 4)."""
+"""The listening part: what happens now, steps, question; no way back or on, no time, no modules (reglement 4)."""
 
 from __future__ import annotations
 

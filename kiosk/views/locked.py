@@ -40,7 +40,7 @@ DRAWN_WIDTH, DRAWN_HEIGHT = 1366, 768
 
 
 def fitting(look: Look) -> Look:
-    """The lock screen speaks to the whole room: it is as large as the display allows, whatever the candidate's text size."""
+    """The lock screen speaks to the whole room: as large as the display allows, whatever the candidate's text size."""
     most = max(1.0, min(look.width / DRAWN_WIDTH, look.height / DRAWN_HEIGHT))
     return replace(look, settings=replace(look.settings, text_size=round(100 * most)))
 

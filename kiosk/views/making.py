@@ -34,8 +34,10 @@ from kiosk.views.reading import ReadingView
 from kiosk.views.writing import Drafts, WritingView
 
 
-def make_view(look: Look, screen: Screen, drafts: Drafts, now_ns: Callable[[], int]) -> View:  # noqa: C901, PLR0911, PLR0912 - a table
-    """The view for a screen. Dialogs stand over the screen behind them and are made elsewhere (`kiosk.views.dialogs`)."""
+def make_view(  # noqa: C901, PLR0911, PLR0912 - a table
+    look: Look, screen: Screen, drafts: Drafts, now_ns: Callable[[], int]
+) -> View:
+    """The view for a screen; dialogs stand over the screen behind them (`kiosk.views.dialogs`)."""
     match screen:
         case LoginScreen():
             return start.LoginView(look, screen)

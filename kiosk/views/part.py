@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
@@ -125,6 +125,7 @@ class LowTimeLine(QWidget):
         super().__init__()
         self.look = look
         self.setObjectName("low_time")
+        self._minutes: int | None = None
         self.words = Prose(look, "", SMALL_STRONG, ink=look.colours.warn, wraps=False)
         self.words.setObjectName("low_time_words")
         inside = row(margins=(look.space(12), look.space(8), look.space(12), look.space(8)), spacing=look.space(8))
@@ -136,10 +137,14 @@ class LowTimeLine(QWidget):
 
     def show_minutes(self, minutes: int | None) -> None:
         """Show the line, or take it away."""
+        is_new = minutes is not None and minutes != self._minutes
+        self._minutes = minutes
         self.setVisible(minutes is not None)
         if minutes is not None:
             self.words.set_marked(self.look.words.counted("low_time", minutes))
             self.setAccessibleName(self.words.text())
+        if is_new:
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, self.words.text()))
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -249,7 +254,7 @@ class PartFoot(Panel):
 
 
 class Continues(QWidget):
-    """ "Teksten fortsetter": stands at the foot of a text as long as more of it is below."""
+    """*Teksten fortsetter* stands at the foot of a text as long as more of it is below."""
 
     def __init__(self, look: Look, key: str, ground: str) -> None:
         super().__init__()

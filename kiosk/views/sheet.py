@@ -1,6 +1,8 @@
-"""*Tekst og farger*: text size with a sample, three colour samples, *Ro*. It takes effect at once; clock and sound go on."""
+"""*Tekst og farger*: text size with a sample, colours, *Ro*. It takes effect at once; clock and sound go on."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
@@ -91,7 +93,7 @@ class SettingsSheet(Overlay):
         place = row(spacing=look.space(16)) if not look.is_one_column else column(spacing=look.space(12))
         for sample in self.samples:
             sample.setChecked(sample.theme == settings.theme)
-            sample.clicked.connect(lambda _checked=False, theme=sample.theme: self.intent.emit(SetTheme(theme)))
+            sample.clicked.connect(partial(self.intent.emit, SetTheme(sample.theme)))
             place.addWidget(sample)
         self.body.addLayout(place)
         self.body.addSpacing(look.space(20))

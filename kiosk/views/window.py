@@ -9,8 +9,6 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleEvent,
     QClipboard,
     QCloseEvent,
     QGuiApplication,
@@ -57,8 +55,8 @@ class _Kept:
 class ExamWindow(QWidget):
     """The exam window.
 
-    ``intent`` carries everything the candidate does (`kiosk.intents`). ``now_ns`` stamps key times; the kiosk gives its one
-    clock. ``shows_leave``: a demo window with a visible way out.
+    ``intent`` carries everything the candidate does (`kiosk.intents`). ``now_ns`` stamps key times; the kiosk gives its
+    one clock. ``shows_leave``: a demo window with a visible way out.
     """
 
     intent = Signal(object)
@@ -213,7 +211,7 @@ class ExamWindow(QWidget):
             self._may_scroll = True
 
     def _settle_scrolls(self, view: View, screen: Screen, kept: _Kept) -> None:
-        """Scroll positions: those of this very screen before, or those of this text when the candidate comes back to it."""
+        """Scroll positions: those of this very screen before, or of this text when the candidate comes back to it."""
         text = scroll_key(screen)
         for area in view.findChildren(QAbstractScrollArea):
             name = area.objectName()
@@ -228,11 +226,6 @@ class ExamWindow(QWidget):
     # --- dialogs and sheets ---
 
     def _show_dialog(self, screen: Screen, *, is_new_look: bool) -> None:
-        wanted: Callable[[Look], Dialog] | None = None
-        if isinstance(screen, LeaveModuleScreen):
-            wanted = lambda look: leave_dialog(look, screen)
-        elif isinstance(screen, HandInScreen):
-            wanted = lambda look: hand_in_dialog(look, screen)
         key = _dialog_key(screen)
         if self._overlay is not None and (key != self._overlay_key or is_new_look):
             self._overlay.hide()
@@ -241,12 +234,12 @@ class ExamWindow(QWidget):
             self._overlay = None
         is_new_step = key != self._overlay_key
         self._overlay_key = key
-        if wanted is None:
+        if key is None:
             if is_new_step and self._view is not None:
                 self._focus_first()
             return
         if self._overlay is None and self._look is not None and self._view is not None:
-            dialog = wanted(self._look)
+            dialog = _dialog_of(self._look, screen)
             dialog.intent.connect(self._tell)
             self._overlay = dialog
             dialog.open_over(self._view)
@@ -528,14 +521,10 @@ class ExamWindow(QWidget):
         """From now on the window may be closed: the program is ending."""
         self.setProperty("mayClose", True)
 
-    def announce(self, widget: QWidget) -> None:
-        """Let screen readers say a widget's name once, politely."""
-        QAccessible.updateAccessibility(QAccessibleEvent(widget, QAccessible.Event.NameChanged))
-
     # --- for robots ---
 
     def geometry_of(self, object_name: str) -> QRect:
-        """Where a named widget stands on the display, in device-independent pixels; empty when it is not on the screen."""
+        """Where a named widget stands on the display, in device-independent pixels; empty when it is not to be seen."""
         found = self._find(object_name)
         if found is None:
             return QRect()
@@ -581,6 +570,16 @@ def scroll_key(screen: Screen) -> str:
     item = getattr(screen, "item", None) or getattr(screen, "task", None)
     held = stimulus or item
     return f"{attempt}/{getattr(held, 'id', '')}" if attempt else ""
+
+
+def _dialog_of(look: Look, screen: Screen) -> Dialog:
+    match screen:
+        case LeaveModuleScreen():
+            return leave_dialog(look, screen)
+        case HandInScreen():
+            return hand_in_dialog(look, screen)
+        case _:
+            raise TypeError(screen)
 
 
 def _dialog_key(screen: Screen) -> object:

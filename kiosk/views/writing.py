@@ -1,4 +1,4 @@
-"""The writing part: the task at the left, the editor at the right, the tasks as tabs (reglement 4: typed and stored here)."""
+"""The writing part: task at the left, editor at the right, tasks as tabs (reglement 4: typed and stored here)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ ACTIVATING = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class Pressable(QAbstractButton):
-    """Anything that can be pressed: takes focus by Tab and by mouse; Space and Enter press it once, a held key does not repeat.
+    """Anything that can be pressed: focus by Tab and mouse; Space and Enter press it once, a held key does not repeat.
 
     A double click counts once where ``is_cautious`` (dialogs: it must not run through two steps).
     """
@@ -62,7 +62,7 @@ class Pressable(QAbstractButton):
 class Button(Pressable):
     """A button with a word and at most one sign on each side."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three are named and have defaults
         self,
         look: Look,
         name: str,

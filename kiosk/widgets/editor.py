@@ -1,4 +1,4 @@
-"""The editor of the writing part: plain text, every edit told at once, undo in words, and nothing that leads out of the test.
+"""The editor of the writing part: plain text, every edit told at once, undo in words, nothing that leads out.
 
 Reglement annex 5: text deleted by accident comes back with Ctrl+Z or *Angre* in the right-click menu.
 Reglement 3.5: no spelling check and no dictionary, ever; the editor marks nothing.
@@ -261,7 +261,7 @@ class ScriptEditor(QPlainTextEdit):
             self.key_timed.emit(code, True)
 
     def _command(self, event: QKeyEvent) -> Callable[[], None] | None:
-        """Undo and redo as both Windows and Linux users know them (Qt on Linux lacks Ctrl+Y), and the clipboard keys."""
+        """Undo and redo as Windows and Linux users know them (Qt on Linux lacks Ctrl+Y), and the clipboard keys."""
         standard = QKeySequence.StandardKey
         commands: tuple[tuple[QKeySequence.StandardKey, Callable[[], None]], ...] = (
             (standard.Undo, self.undo_step),

@@ -1,4 +1,4 @@
-"""Fields to type in: one line with a frame, the four places of the day code, and the line under a field that says what is wrong."""
+"""Fields to type in: a line in its frame, the four places of the day code, and the line that says what is wrong."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class CodeField(SafeLine):
 
 
 class FieldError(QWidget):
-    """The line under a field: a sign and what is wrong, in tyttebær; it keeps its place when there is nothing to say."""
+    """The line under a field: a sign and what is wrong, in tyttebær."""
 
     def __init__(self, look: Look, name: str, *, keeps_place: bool = False) -> None:
         super().__init__()

@@ -165,7 +165,7 @@ class ListRow(Pressable):
 
 
 class OpenList(Sheet):
-    """The open list of a gap: arrows move, Enter or Space choose, Esc closes. It opens below its paragraph, never over it."""
+    """The open list of a gap: arrows move, Enter or Space choose, Esc closes. It opens below its text."""
 
     chose = Signal(str)
     closed = Signal()

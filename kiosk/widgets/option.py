@@ -211,10 +211,10 @@ class PictureOption(Option):
 
 
 class OptionGroup(QWidget):
-    """Options of one item: one tab stop, arrows move inside, Space selects; a chosen circle stays chosen, a square goes out.
+    """Options of one item: one tab stop, arrows move, Space selects; a chosen circle stays, a chosen square goes out.
 
-    ``changed`` carries the ids chosen, in the options' order. Pressing one more than ``most`` squares changes nothing and
-    emits ``refused``: the view says how many there may be.
+    ``changed`` carries the ids chosen, in the options' order. Pressing one more than ``most`` squares changes nothing
+    and emits ``refused``: the view says how many there may be.
     """
 
     changed = Signal(tuple)

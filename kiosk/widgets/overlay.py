@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
@@ -57,7 +58,7 @@ class Overlay(QWidget):
         self.primary = primary
         self.first = first or primary
         self.ring_order = tuple(order)
-        for one, two in zip(order, order[1:], strict=False):
+        for one, two in pairwise(order):
             QWidget.setTabOrder(one, two)
 
     def open_over(self, below: QWidget) -> None:

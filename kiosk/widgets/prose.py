@@ -1,4 +1,4 @@
-"""Text that is read: interface texts with strong words, and the blocks of task content with fields inside their lines."""
+"""Text that is read: interface texts with strong words, and blocks of task content with fields in their lines."""
 
 from __future__ import annotations
 

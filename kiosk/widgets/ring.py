@@ -11,14 +11,14 @@ from kiosk.look.look import Look, colour
 from kiosk.look.tokens import CONTRAST_RING_GAP, CONTRAST_RING_WIDTH, HALO_WIDTH, RADIUS_BUTTON, RING_GAP, RING_WIDTH
 
 RING_PROPERTY = "ringTarget"
-"""A focused widget may name the ancestor the ring goes round (a field's frame); "inside": the ring stands in its edge."""
+"""A focused widget may name the ancestor the ring goes round (its frame); "inside": the ring stands in its edge."""
 RING_OUTSIDE = "ringOutside"
 """A container without room around its children lets the ring live in its parent."""
 FOLLOWED = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.Show)
 
 
 class FocusRing(QWidget):
-    """Gap, ring and halo outside the focused widget; it lives beside that widget, so that it scrolls and is cut with it."""
+    """Gap, ring and halo outside the focused widget; it lives beside that widget, so that it scrolls with it."""
 
     def __init__(self, look: Look, top: QWidget) -> None:
         super().__init__(top)

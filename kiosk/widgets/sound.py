@@ -1,4 +1,4 @@
-"""What a candidate sees of the sound: its level, the plays, the steps, the volume. There is no play button and no mute."""
+"""What a candidate sees of the sound: level, plays, steps, volume. There is no play button and no mute."""
 
 from __future__ import annotations
 

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import TypeVar
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
 from kiosk.intents import Intent, KeyTimed, SetLanguage, SetStill, SetTextSize, SetTheme
+from kiosk.look.look import Look
 from kiosk.screens import HandInScreen, LeaveModuleScreen, Screen
 from kiosk.views.window import ExamWindow
+from kiosk.widgets.editor import ScriptEditor
 
+W = TypeVar("W", bound=QWidget)
+Told = TypeVar("Told", bound=Intent)
 NONE = Qt.KeyboardModifier.NoModifier
 
 
 class Candidate:
-    """Someone at the window: sees names and texts, presses keys and buttons; settings take effect as the conductor does it."""
+    """Someone at the window: sees texts, presses keys and buttons; settings take effect as with the conductor."""
 
-    def __init__(self, window: ExamWindow, *, follows_settings: bool = True) -> None:
+    def __init__(self, window: ExamWindow) -> None:
         self.window = window
         self.told: list[Intent] = []
-        self._follows_settings = follows_settings
         window.intent.connect(self._hear)
 
     def _hear(self, intent: Intent) -> None:
         self.told.append(intent)
         screen = self.window.screen_shown
-        changed = {
-            SetTextSize: lambda: {"text_size": intent.text_size},
-            SetTheme: lambda: {"theme": intent.theme},
-            SetStill: lambda: {"is_still": intent.is_still},
-            SetLanguage: lambda: {"language": intent.language},
-        }.get(type(intent))
-        if screen is not None and changed is not None and self._follows_settings:
-            self.see(with_settings(screen, **changed()))
+        if screen is not None and isinstance(intent, SetTextSize | SetTheme | SetStill | SetLanguage):
+            self.see(with_settings(screen, **asdict(intent)))
 
     def see(self, screen: Screen) -> None:
         self.window.show_screen(screen)
@@ -49,17 +47,35 @@ class Candidate:
             QApplication.processEvents()
 
     def find(self, name: str) -> QWidget:
-        found = next((one for one in self.window.findChildren(QWidget, name) if one.isVisible()), None)
+        return self.find_a(QWidget, name)
+
+    def find_a(self, kind: type[W], name: str) -> W:
+        """The widget of this kind and name that is on the screen."""
+        found = next((one for one in self.window.findChildren(kind, name) if one.isVisible()), None)
         assert found is not None, f"{name} is not on the screen"
         return found
+
+    def is_chosen(self, name: str) -> bool:
+        return self.find_a(QAbstractButton, name).isChecked()
+
+    def typed_in(self, name: str) -> str:
+        return self.find_a(QLineEdit, name).text()
+
+    @property
+    def look(self) -> Look:
+        look = self.window.look
+        assert look is not None
+        return look
+
+    @property
+    def editor(self) -> ScriptEditor:
+        return self.find_a(ScriptEditor, "editor")
 
     def sees(self, name: str) -> bool:
         return any(one.isVisible() for one in self.window.findChildren(QWidget, name))
 
     def reads(self, name: str) -> str:
-        label = self.find(name)
-        assert isinstance(label, QLabel)
-        return label.text()
+        return self.find_a(QLabel, name).text()
 
     @property
     def all_text(self) -> str:
@@ -83,15 +99,15 @@ class Candidate:
 
     @property
     def focus(self) -> str:
-        focused = self.window.focusWidget()
-        return focused.objectName() if focused is not None else ""
+        focused: QWidget | None = self.window.focusWidget()
+        return focused.objectName() if focused else ""
 
     @property
     def acts(self) -> list[Intent]:
         """What was told, but for the times of keys."""
         return [intent for intent in self.told if not isinstance(intent, KeyTimed)]
 
-    def told_of(self, kind: type[Intent]) -> list[Intent]:
+    def told_of(self, kind: type[Told]) -> list[Told]:
         return [intent for intent in self.told if isinstance(intent, kind)]
 
 

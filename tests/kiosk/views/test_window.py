@@ -48,12 +48,12 @@ from kiosk.screens import (
     InformationScreen,
     LeaveModuleScreen,
     LoginScreen,
+    ReadingScreen,
     Screen,
     StripTask,
 )
 from kiosk.views.listening import ListeningView
 from kiosk.views.window import STEP_IGNORES_KEYS_MS, ExamWindow
-from kiosk.widgets.editor import ScriptEditor
 from kiosk.widgets.strip import TaskStrip
 from proverom.screens import (
     ENTRY_ITEM,
@@ -74,15 +74,10 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 SCREENS = {shot.name: shot.screen for shot in shots()}
 LEAVE = SCREENS["08-leave-1"]
 assert isinstance(LEAVE, LeaveModuleScreen)
+BEHIND = LEAVE.behind
 
 
-def editor_of(candidate: Candidate) -> ScriptEditor:
-    found = candidate.find("editor")
-    assert isinstance(found, ScriptEditor)
-    return found
-
-
-# --- what stays -----------------------------------------------------------------------------------------------------------
+# --- what stays -------------------------------------------------------------------------------------------------------
 
 
 def test_the_same_screen_again_keeps_every_widget(candidate: Candidate) -> None:
@@ -97,10 +92,10 @@ def test_the_same_screen_again_keeps_every_widget(candidate: Candidate) -> None:
 def test_typing_is_never_overwritten_by_a_screen(candidate: Candidate) -> None:
     candidate.see(replace(WRITING, text="Hei"))
     candidate.type(" du")
-    caret = editor_of(candidate).textCursor().position()
+    caret = candidate.editor.textCursor().position()
     candidate.see(replace(WRITING, text="noe helt annet"))
-    assert editor_of(candidate).toPlainText() == "Hei du"
-    assert editor_of(candidate).textCursor().position() == caret
+    assert candidate.editor.toPlainText() == "Hei du"
+    assert candidate.editor.textCursor().position() == caret
 
 
 def test_a_task_left_and_opened_again_has_its_text_and_its_undo(candidate: Candidate) -> None:
@@ -110,18 +105,18 @@ def test_a_task_left_and_opened_again_has_its_text_and_its_undo(candidate: Candi
     candidate.see(replace(WRITING, text=""))
     candidate.type("en to")
     candidate.see(other)
-    assert editor_of(candidate).toPlainText() == ""
+    assert candidate.editor.toPlainText() == ""
     candidate.see(replace(WRITING, text=""))
-    assert editor_of(candidate).toPlainText() == "en to"
+    assert candidate.editor.toPlainText() == "en to"
     candidate.key(Qt.Key.Key_Z, CONTROL)
-    assert editor_of(candidate).toPlainText() == "en "
+    assert candidate.editor.toPlainText() == "en "
 
 
 def test_another_attempt_begins_with_its_own_text(candidate: Candidate) -> None:
     candidate.see(replace(WRITING, text=""))
     candidate.type("gammelt")
     candidate.see(replace(WRITING, attempt="a9", text=""))
-    assert editor_of(candidate).toPlainText() == ""
+    assert candidate.editor.toPlainText() == ""
 
 
 def test_a_typed_password_survives_a_larger_text_and_another_language(candidate: Candidate) -> None:
@@ -133,9 +128,8 @@ def test_a_typed_password_survives_a_larger_text_and_another_language(candidate:
     candidate.find("password").setFocus()
     candidate.key(Qt.Key.Key_Plus, CONTROL)
     candidate.press("language_nn")
-    assert candidate.find("user").text() == "haugvik-114"
-    password = candidate.find("password")
-    assert isinstance(password, QLineEdit)
+    assert candidate.typed_in("user") == "haugvik-114"
+    password = candidate.find_a(QLineEdit, "password")
     assert password.text() == "tolv-elv"
     assert password.echoMode() == QLineEdit.EchoMode.Normal
     assert "Brukarnamn" in candidate.all_text
@@ -143,30 +137,27 @@ def test_a_typed_password_survives_a_larger_text_and_another_language(candidate:
 
 def test_the_text_is_where_it_was_when_a_candidate_comes_back(candidate: Candidate, qtbot: QtBot) -> None:
     candidate.see(READING)
-    area = candidate.find("text_scroll")
-    assert isinstance(area, QScrollArea)
+    area = candidate.find_a(QScrollArea, "text_scroll")
     place = area.verticalScrollBar().maximum() // 2
     assert place > 0
     area.verticalScrollBar().setValue(place)
     other = replace(READING, item=replace(READING.item, id="R-999"), stimulus=None)
     candidate.see(other)
     candidate.see(READING)
-    again = candidate.find("text_scroll")
-    assert isinstance(again, QScrollArea)
+    again = candidate.find_a(QScrollArea, "text_scroll")
     qtbot.waitUntil(lambda: again.verticalScrollBar().value() == place)
 
 
 def test_a_cut_text_says_so_until_its_end_is_seen(candidate: Candidate) -> None:
     candidate.see(READING)
     assert candidate.sees("text_continues")
-    area = candidate.find("text_scroll")
-    assert isinstance(area, QScrollArea)
+    area = candidate.find_a(QScrollArea, "text_scroll")
     area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
     candidate.settle()
     assert not candidate.sees("text_continues")
 
 
-# --- answers --------------------------------------------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------------------------------
 
 
 def test_arrows_move_space_answers_and_enter_goes_on(candidate: Candidate) -> None:
@@ -232,12 +223,12 @@ def test_nothing_can_be_pasted_into_a_gap(candidate: Candidate) -> None:
     candidate.find("gap_g1").setFocus()
     candidate.key(Qt.Key.Key_V, CONTROL)
     assert candidate.told == [PasteRefused()]
-    assert candidate.find("gap_g1").text() == ""
+    assert candidate.typed_in("gap_g1") == ""
 
 
 def test_a_word_in_the_text_is_an_answer(candidate: Candidate) -> None:
     candidate.see(replace(READING, item=HOT_ITEM, response=("w1",)))
-    assert candidate.find("word_w1").isChecked()
+    assert candidate.is_chosen("word_w1")
     candidate.press("word_w2")
     assert candidate.told == [Answer("R-110", ("w2",))]
 
@@ -247,7 +238,7 @@ def test_a_pictures_name_is_its_letter_and_the_authors_words(candidate: Candidat
     assert candidate.find("option_b").accessibleName() == "B: To nøkler på en ring"
 
 
-# --- keys -----------------------------------------------------------------------------------------------------------------
+# --- keys -------------------------------------------------------------------------------------------------------------
 
 
 def test_tab_follows_question_ways_and_strip(candidate: Candidate) -> None:
@@ -280,8 +271,7 @@ def test_the_strip_is_one_tab_stop_with_arrows_inside(candidate: Candidate) -> N
 
 def test_page_keys_scroll_the_text_from_the_question(candidate: Candidate) -> None:
     candidate.see(READING)
-    area = candidate.find("text_scroll")
-    assert isinstance(area, QScrollArea)
+    area = candidate.find_a(QScrollArea, "text_scroll")
     candidate.key(Qt.Key.Key_PageDown)
     assert area.verticalScrollBar().value() > 0
     assert candidate.focus == "option_b"
@@ -297,11 +287,11 @@ def test_a_held_enter_presses_once(candidate: Candidate) -> None:
     assert candidate.told == [Next()]
 
 
-# --- dialogs --------------------------------------------------------------------------------------------------------------
+# --- dialogs ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_step_takes_no_key_for_400_ms_and_until_key_up(candidate: Candidate, qtbot: QtBot) -> None:
-    candidate.see(LEAVE.behind)
+    candidate.see(BEHIND)
     QTest.keyPress(candidate.find("next"), Qt.Key.Key_Return)
     candidate.see(replace(LEAVE, step=2))
     candidate.told.clear()
@@ -354,10 +344,10 @@ def test_the_task_under_a_dialog_gets_no_typing(candidate: Candidate) -> None:
     candidate.type("hallo")
     assert not candidate.told_of(EditText)
     candidate.see(WRITING)
-    assert editor_of(candidate).toPlainText() == WRITING.text
+    assert candidate.editor.toPlainText() == WRITING.text
 
 
-# --- text and colours -----------------------------------------------------------------------------------------------------
+# --- text and colours -------------------------------------------------------------------------------------------------
 
 
 def test_the_sheet_takes_effect_at_once_and_stays_open(candidate: Candidate) -> None:
@@ -367,7 +357,7 @@ def test_the_sheet_takes_effect_at_once_and_stays_open(candidate: Candidate) -> 
     candidate.press("theme_dark")
     candidate.press("still")
     assert candidate.told == [SetTextSize(125), SetTheme("dark"), SetStill(is_still=True)]
-    assert candidate.window.look.settings.theme == "dark"
+    assert candidate.look.settings.theme == "dark"
     assert candidate.reads("text_size") == "125 prosent"
     candidate.key(Qt.Key.Key_Escape)
     assert candidate.window.settings_sheet is None
@@ -402,7 +392,7 @@ def test_size_keys_stop_at_the_ends(candidate: Candidate) -> None:
     assert [intent.text_size for intent in candidate.told_of(SetTextSize)] == [125, 150, 175, 200, 250]
 
 
-# --- start screens --------------------------------------------------------------------------------------------------------
+# --- start screens ----------------------------------------------------------------------------------------------------
 
 
 def test_logging_in_by_keys_and_a_wrong_password_is_kept_and_marked(candidate: Candidate) -> None:
@@ -413,8 +403,7 @@ def test_logging_in_by_keys_and_a_wrong_password_is_kept_and_marked(candidate: C
     candidate.key(Qt.Key.Key_Return)
     assert candidate.told == [LogIn("haugvik-114", "tolv-elv")]
     candidate.see(LoginScreen(error="wrong"))
-    password = candidate.find("password")
-    assert isinstance(password, QLineEdit)
+    password = candidate.find_a(QLineEdit, "password")
     assert password.text() == password.selectedText() == "tolv-elv"
     assert candidate.reads("log_in_error_words").startswith("Brukernavn eller passord er feil.")
     candidate.see(LoginScreen(error="wrong", wait_s=8))
@@ -484,7 +473,7 @@ def test_the_last_writing_task_leads_to_handing_in(candidate: Candidate) -> None
     candidate.press("next")
     candidate.press("previous")
     candidate.press("tab_1")
-    assert [intent for intent in candidate.acts] == [GoToHandIn(), GoTo("W-11"), GoTo("W-10")]
+    assert candidate.acts == [GoToHandIn(), GoTo("W-11"), GoTo("W-10")]
 
 
 def test_the_lock_screen_has_a_staff_log_in_only_when_the_room_page_is_away(candidate: Candidate) -> None:
@@ -506,15 +495,14 @@ def test_language_is_chosen_on_the_first_screen(candidate: Candidate) -> None:
     assert candidate.reads("title") == "Log in"
 
 
-# --- many tasks, small windows ----------------------------------------------------------------------------------------------
+# --- many tasks, small windows ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("tasks", "most_in_row"), [(8, 8), (20, 20), (24, 12), (40, 20)])
 def test_more_than_twenty_tasks_take_two_rows(candidate: Candidate, tasks: int, most_in_row: int) -> None:
     strip = tuple(StripTask(f"R-{number}", number, is_answered=False) for number in range(1, tasks + 1))
     candidate.see(replace(READING, strip=strip, item=replace(READING.item, id="R-1")))
-    shown = candidate.find("strip")
-    assert isinstance(shown, TaskStrip)
+    shown = candidate.find_a(TaskStrip, "strip")
     in_row = sum(place.y() == shown.places[0].y() for place in shown.places)
     assert in_row == most_in_row
     last = shown.places[-1]
@@ -524,7 +512,7 @@ def test_more_than_twenty_tasks_take_two_rows(candidate: Candidate, tasks: int, 
 def test_one_column_offers_the_text_the_question_and_the_task_list(candidate: Candidate) -> None:
     candidate.see(SCREENS["07-reading-contrast-200"])
     candidate.press("to_question")
-    assert candidate.find("to_question").text() == "Til teksten"
+    assert candidate.find_a(QAbstractButton, "to_question").text() == "Til teksten"
     candidate.press("task_list_button")
     candidate.press("strip_3")
     assert candidate.told == [GoTo("R-203")]
@@ -532,13 +520,14 @@ def test_one_column_offers_the_text_the_question_and_the_task_list(candidate: Ca
 
 def test_in_one_column_the_saved_sign_shows_only_when_something_is_not_saved(candidate: Candidate) -> None:
     screen = SCREENS["07-reading-contrast-200"]
+    assert isinstance(screen, ReadingScreen)
     candidate.see(screen)
     assert not candidate.sees("saved_sign")
     candidate.see(replace(screen, frame=replace(screen.frame, saved="saving")))
     assert candidate.reads("saved_words") == "Lagrer …"
 
 
-# --- ring, robots, demo -----------------------------------------------------------------------------------------------------
+# --- ring, robots, demo -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -559,7 +548,7 @@ def test_the_ring_is_seen_also_after_a_mouse_click(candidate: Candidate) -> None
     candidate.press("option_d")
     image: QImage = candidate.window.grab().toImage()
     corner = candidate.find("option_d").mapTo(candidate.window, QPoint(100, -5))
-    assert image.pixelColor(corner).name() == candidate.window.look.colours.ring.lower()
+    assert image.pixelColor(corner).name() == candidate.look.colours.ring.lower()
 
 
 def test_robots_find_every_control_where_a_click_hits_it(candidate: Candidate) -> None:

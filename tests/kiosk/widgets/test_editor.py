@@ -1,4 +1,4 @@
-"""The writing editor, driven by real key events: its edits fold to its text, undo goes in words, nothing comes in from outside."""
+"""The writing editor under real key events: edits fold to its text, undo goes in words, nothing comes from outside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QByteArray, QEvent, QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeyEvent, QMouseEvent, QTextCharFormat
+from PySide6.QtGui import QGuiApplication, QInputMethodEvent, QKeyEvent, QMouseEvent, QTextCharFormat, QTextCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -249,7 +249,11 @@ def test_a_misspelt_word_is_neither_marked_nor_corrected(qtbot: QtBot) -> None:
     assert bench.editor.extraSelections() == []
     block = bench.editor.document().firstBlock()
     formats = [part.format for part in block.layout().formats()]
-    fragments = [part.fragment().charFormat() for part in block]
+    cursor = QTextCursor(block)
+    fragments = []
+    while not cursor.atEnd():
+        cursor.movePosition(QTextCursor.MoveOperation.NextCharacter)
+        fragments.append(cursor.charFormat())
     for shown in [*formats, *fragments]:
         assert shown.underlineStyle() == QTextCharFormat.UnderlineStyle.NoUnderline
     no_help = Qt.InputMethodHint.ImhNoPredictiveText
