@@ -8,11 +8,16 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from itembank.bank import Bank, read_bank
 from itembank.checks import RouteDuration, check_bank, check_release, listening_durations
 from itembank.errors import BankDataError, BankFaultsError, ClipMissingError, ItemBankError
 from sync.errors import SyncError
+
+if TYPE_CHECKING:
+    from itembank.keyring import KeyFolder
+    from itembank.publish import Published
 
 BANKS = Path(__file__).parent.parent / "banks"
 MINUTE_MS = 60_000
@@ -28,7 +33,9 @@ def main(argv: Sequence[str]) -> int:
         return _tell(error.faults)
     except (ItemBankError, SyncError) as error:
         print(error, file=sys.stderr)
-        return 1
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}. Name a file or folder that is there.", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,11 +97,16 @@ def _table(arguments: argparse.Namespace) -> int:
 
     path: Path = arguments.panel
     bank = read_bank(path.parent.parent)
-    file = bank.panels[path.stem]
+    file = bank.panels.get(path.stem)
+    if file is None:
+        print(f"{path}: it is not a panel of a bank. Name a file of a bank's panels folder.", file=sys.stderr)
+        return 1
     panel = engine_panel(bank, file)
     if panel.scale is None or file.cuts is None:
-        print(f"Panel {path.name} has no cut scores. Add 'cuts' to it.", file=sys.stderr)
-        return 1
+        raise BankDataError(str(path), "cuts", "there are no cut scores", "Set them")
+    if uncalibrated := [item.id for item in panel.items.values() if item.is_scored and item.parameters is None]:
+        fault = f"'{uncalibrated[0]}' has no parameters"
+        raise BankDataError(str(path), "modules", fault, "Calibrate the item, or leave it out of the score")
     rows = level_table(panel, panel.scale, file.cuts.highest)
     plain = json.loads(path.read_bytes())
     plain["level_table"] = [row.model_dump(mode="json") for row in rows]
@@ -141,11 +153,23 @@ def _release(arguments: argparse.Namespace) -> int:
     packages = publish(bank, release, keys.signing_key(), keys.custodians(), now_utc_ms=_now_utc_ms())
     for package in packages:
         out = _out(arguments.out, package.manifest.release, SUFFIX, is_only=len(packages) == 1)
-        key_path = keys.keep_content_key(package.manifest.release, package.content_key)
-        out.write_bytes(package.data)
+        key_path = _write_both(out, package, keys)
         print(f"{out}: release {package.manifest.release}, {len(package.data) / 1e6:.1f} MB")
         print(f"  its content key: {key_path} (keep it with the authority)")
     return 0
+
+
+def _write_both(out: Path, package: Published, keys: KeyFolder) -> Path:
+    """Write a package and keep its key, both or neither; where the key stands."""
+    part = out.with_name(f"{out.name}.part")
+    part.write_bytes(package.data)
+    try:
+        key_path = keys.keep_content_key(package.manifest.release, package.content_key)
+    except ItemBankError:
+        part.unlink()
+        raise
+    part.replace(out)
+    return key_path
 
 
 def _keys(arguments: argparse.Namespace) -> int:

@@ -128,4 +128,18 @@ def test_a_panel_without_cut_scores_has_no_table_to_work_out(demo: Path, capsys:
     del plain["cuts"]
     path.write_text(json.dumps(plain), encoding="utf-8")
     assert main(["table", str(path)]) == 1
-    assert "has no cut scores" in capsys.readouterr().err
+    assert "there are no cut scores. Set them." in capsys.readouterr().err
+
+
+def test_items_without_parameters_have_no_table(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = demo / "items/D-R01/item.json"
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    del plain["parameters"]
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    assert main(["table", str(demo / "panels/reading-demo.json")]) == 1
+    assert "'D-R01' has no parameters" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_panel_is_refused(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", str(demo / "panels/none.json")]) == 1
+    assert "it is not a panel of a bank" in capsys.readouterr().err

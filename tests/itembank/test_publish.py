@@ -105,6 +105,7 @@ def test_the_release_command_keeps_the_content_key_apart(
     assert opened.programme.is_demo
     assert main(arguments) == 1
     assert "it is there already" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["norskprove-demo.v1.provrom"]
 
 
 def test_a_file_that_is_no_release_is_refused(demo: Path, keys: KeyFolder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,3 +116,19 @@ def test_a_file_that_is_no_release_is_refused(demo: Path, keys: KeyFolder, capsy
     stray.write_text(json.dumps({}))
     assert main(["release", str(stray), "--keys", str(keys.folder), "--out", str(demo / "x")]) == 1
     assert "it is not a release of a bank" in capsys.readouterr().err
+
+
+def test_a_place_that_is_not_there_is_told(demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from itembank.commands import main
+
+    assert main(["keys", "init", str(tmp_path / "authority")]) == 0
+    out = tmp_path / "nowhere" / "demo.provrom"
+    assert main(["release", str(demo / RELEASE), "--keys", str(tmp_path / "authority"), "--out", str(out)]) == 1
+    assert f"{out}.part: No such file or directory" in capsys.readouterr().err
+
+
+def test_an_empty_folder_is_no_bank(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from itembank.commands import main
+
+    assert main(["check", str(tmp_path)]) == 1
+    assert "bank.json: the file cannot be read" in capsys.readouterr().err
