@@ -7,6 +7,7 @@ import io
 import json
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from pathlib import Path
 import pytest
 
 from centralstore.commands import main
+from centralstore.errors import SetUpError
 from centralstore.folder import init_folder
+from centralstore.server import listening
 from itembank.grants import grant_sitting, read_devices, write_grants
 from itembank.keyring import KeyFolder
 from sync.client import StoreClient
@@ -161,8 +164,6 @@ def test_tls_below_1_3_and_unknown_certificate_are_refused(service: Service, tmp
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.load_verify_locations(service.folder / "ca.pem")
     old.maximum_version = ssl.TLSVersion.TLSv1_2
-    import socket
-
     with socket.create_connection((host, int(port)), timeout=5) as plain, pytest.raises(ssl.SSLError):
         old.wrap_socket(plain, server_hostname=host)
     init_folder(tmp_path / "other", cost=TEST_COST)
@@ -173,6 +174,16 @@ def test_tls_below_1_3_and_unknown_certificate_are_refused(service: Service, tmp
         pytest.raises(StoreUnreachableError),
     ):
         client.synchronise()
+
+
+def test_the_listening_socket_names_its_protocol_so_that_answers_are_not_held_back(service: Service) -> None:
+    with listening("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+    with (
+        pytest.raises(SetUpError, match="Choose another port"),
+        listening("127.0.0.1", int(service.url.rpartition(":")[2])),
+    ):
+        pass
 
 
 def test_a_second_service_on_the_same_store_is_refused_with_a_sentence(
