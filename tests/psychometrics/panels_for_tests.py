@@ -1,48 +1,15 @@
-"""Panels for the tests of exact evaluation and simulation: the published one, and small ones that can be enumerated."""
+"""Small panels that can be enumerated, for the tests of exact evaluation and simulation."""
 
 from __future__ import annotations
 
-import csv
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
 
 from engine.panel import RoutingBasis
 from psychometrics.curves import LogisticCurves
-from psychometrics.exact import PanelModel, RouteTree, inverse_tcc_tables
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "psychometrics"
-SCALE = 1.702
-STAGE2_CUTS = np.array([-0.3954891, 0.4422893])  # the published answer's cut scores, on theta
-STAGE3_CUTS = np.array([-0.6611704, 0.5130905])
-SCORES = 9
-
-
-def read_matrix(name: str, columns: slice = slice(None)) -> np.ndarray:
-    with (GOLDEN / name).open(encoding="utf-8") as stream:
-        return np.array([[float(cell) for cell in row[columns]] for row in list(csv.reader(stream))[1:]])
-
-
-def published_panel() -> tuple[PanelModel, dict]:
-    """The 1-3-3 panel of Lim, Davey & Wells, and its inverse-TCC tables up to the second stage.
-
-    Their routing compares the inverse-TCC theta of the whole route so far with cut scores; a theta at a cut goes down.
-    """
-    a, b, c = read_matrix("simMST_items.csv", slice(3, 6)).T
-    place = read_matrix("simMST_module.csv")
-    members = {str(k + 1): np.flatnonzero(place[:, k]) for k in range(7)}
-    points = dict.fromkeys(members, 8)
-    curves = LogisticCurves(a * SCALE, b, c)
-    bare = PanelModel(RouteTree("1", points, {}), curves, members)
-    begun = [("1",), ("1", "2"), ("1", "3"), ("1", "4")]
-    tables = inverse_tcc_tables(bare, begun, lower=-5.0, upper=5.0, tolerance=1e-4)
-    leads = {"2": ("56", STAGE3_CUTS[:1]), "3": ("567", STAGE3_CUTS), "4": ("67", STAGE3_CUTS[1:])}
-    branches = {("1",): tuple("234"[k] for k in np.searchsorted(STAGE2_CUTS, tables["1",]))}
-    for module, (targets, cuts) in leads.items():
-        branches["1", module] = tuple(targets[k] for k in np.searchsorted(cuts, tables["1", module]))
-    return PanelModel(RouteTree("1", points, branches, RoutingBasis.ROUTE), curves, members), tables
+from psychometrics.exact import PanelModel, Route, RouteTree
 
 
 @st.composite
@@ -59,7 +26,9 @@ def small_panels(draw: st.DrawFn) -> PanelModel:
     starts = np.cumsum([0, *points.values()])
     members = {name: np.arange(starts[k], starts[k + 1]) for k, name in enumerate(names)}
     first_cut = draw(st.integers(1, points["R"]))
-    branches = {("R",): tuple("E" if score < first_cut else "M" for score in range(points["R"] + 1))}
+    branches: dict[Route, tuple[str, ...]] = {
+        ("R",): tuple("E" if score < first_cut else "M" for score in range(points["R"] + 1))
+    }
     seen = points["M"] + (points["R"] if basis is RoutingBasis.ROUTE else 0)
     second_cut = draw(st.integers(1, seen))
     branches["R", "M"] = tuple("E" if score < second_cut else "H" for score in range(seen + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def pool(n: int = 120, seed: int = 5) -> list[PoolItem]:
     return items
 
 
-def demands(**changes) -> PanelDemands:
+def demands(**changes: Any) -> PanelDemands:
     modules = (
         ModuleDemands("RM1", (9, 9), {"A1": (3, 6), "A2": (3, 6)}, best_at=(-1.2,)),
         ModuleDemands("RM2", (9, 9), {"A2": (3, 6), "B1": (3, 6)}, best_at=(0.0,), expected_share=0.7),
@@ -49,7 +50,12 @@ def demands(**changes) -> PanelDemands:
         ModuleDemands("FM-A2B1", (12, 12), {"A2": (3, 6), "B1": (6, 9)}, best_at=(0.0,), expected_share=0.4),
         ModuleDemands("FM-B1B2", (12, 12), {"B1": (3, 6), "B2": (6, 9)}, best_at=(1.2,), expected_share=0.3),
     )
-    given = {"route_seconds": (20 * 60.0, 50 * 60.0), "uses_per_item": 3, "seconds_limit": 4.0, "gap": 0.05}
+    given: dict[str, Any] = {
+        "route_seconds": (20 * 60.0, 50 * 60.0),
+        "uses_per_item": 3,
+        "seconds_limit": 4.0,
+        "gap": 0.05,
+    }
     return PanelDemands(modules, "RM1", GRAPH, **{**given, **changes})
 
 
@@ -97,7 +103,8 @@ def test_every_route_keeps_its_time_in_both_standards_and_longer_ways_last_longe
 
 
 def test_panels_share_no_item_and_reach_the_same_targets() -> None:
-    targets = {"RM1": (-1.2, 4.0), "RM2": (0.0, 4.0), "FM-A1A2": (-1.2, 6.0), "FM-A2B1": (0.0, 5.0), "FM-B1B2": (1.2, 5.0)}
+    finals = {"FM-A1A2": (-1.2, 6.0), "FM-A2B1": (0.0, 5.0), "FM-B1B2": (1.2, 5.0)}
+    targets = {"RM1": (-1.2, 4.0), "RM2": (0.0, 4.0), **finals}
     wanted = demands(panels=2, tolerance=0.15)
     modules = tuple(replace(m, best_at=(), targets=(targets[m.id],)) for m in wanted.modules)
     found = assemble(pool(180), replace(wanted, modules=modules))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine import irt
 from psychometrics.curves import ItemCurves, LogisticCurves, category_curves, curves_of
-from psychometrics.items import ItemParameters
+from psychometrics.items import ItemParameters, Model
 
 THETA = np.linspace(-4.0, 4.0, 17)
 SLOPE, PLACE = st.floats(0.3, 3.0), st.floats(-2.5, 2.5)
@@ -17,7 +17,8 @@ SLOPE, PLACE = st.floats(0.3, 3.0), st.floats(-2.5, 2.5)
 
 @st.composite
 def items(draw: st.DrawFn) -> ItemParameters:
-    model = draw(st.sampled_from(["rasch", "2pl", "3pl", "pcm", "gpcm", "graded", "nominal"]))
+    models: tuple[Model, ...] = ("rasch", "2pl", "3pl", "pcm", "gpcm", "graded", "nominal")
+    model = draw(st.sampled_from(models))
     a = 1.0 if model in {"rasch", "pcm"} else draw(SLOPE)
     places = tuple(draw(st.lists(PLACE, min_size=3, max_size=3)))
     match model:

@@ -14,7 +14,7 @@ from psychometrics.errors import GroupsError
 from psychometrics.items import ItemParameters
 from psychometrics.linking import normal_theta_weights
 from psychometrics.scoring import score
-from tests.psychometrics.panels_for_tests import GOLDEN
+from tests.psychometrics.published import GOLDEN
 
 # tests/golden/psychometrics/README.md: R difR on `verbal`, focal group male
 MH_CHI2 = {

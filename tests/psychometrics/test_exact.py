@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.psychometrics.panels_for_tests import enumerate_panel, published_panel, read_matrix, small_panels
 from scipy.special import ndtr
 
 from engine import ability, irt
@@ -27,9 +26,16 @@ from psychometrics.exact import (
     sum_score_distribution,
     warm_tables,
 )
+from tests.psychometrics.panels_for_tests import enumerate_panel, small_panels
+from tests.psychometrics.published import published_panel, read_matrix
 
-THETAS = np.round(np.arange(-40, 41) * 0.1, 10)
+THETAS = np.linspace(-4.0, 4.0, 81).round(10)
 NODES = np.linspace(-6.0, 6.0, 61)
+
+
+def logistic(panel: PanelModel) -> LogisticCurves:
+    assert isinstance(panel.curves, LogisticCurves)
+    return panel.curves
 
 
 def test_the_published_panel_has_its_seven_routes() -> None:
@@ -67,7 +73,7 @@ def test_inverse_tcc_inverts_the_expected_score() -> None:
     panel, _ = published_panel()
     for route, table in inverse_tcc_tables(panel, panel.tree.routes()).items():
         expected = panel.curves.subset(panel.route_items(route)).correct(table).sum(axis=0)
-        guess = panel.curves.c[panel.route_items(route)].sum()
+        guess = logistic(panel).c[panel.route_items(route)].sum()
         scores = np.arange(len(table))
         solvable = (scores > guess) & (scores < len(table) - 1)
         np.testing.assert_allclose(expected[solvable], scores[solvable], rtol=0, atol=1e-9)
@@ -96,13 +102,13 @@ def test_eap_tables_equal_the_engines_scalar_table(panel: PanelModel) -> None:
     evaluation = evaluate(panel, NODES)
     assume(all(joint.any() for joint in evaluation.joint.values()))
     means, sds = eap_tables(evaluation, normal_weights(NODES))
+    curves = logistic(panel)
     counts = "module" if panel.tree.basis is RoutingBasis.MODULE else "total"
     for route in panel.tree.routes():
         modules = []
         for k, module in enumerate(route):
             items = tuple(
-                irt.ThreePL(float(panel.curves.a[i]), float(panel.curves.b[i]), float(panel.curves.c[i]))
-                for i in panel.members[module]
+                irt.ThreePL(float(curves.a[i]), float(curves.b[i]), float(curves.c[i])) for i in panel.members[module]
             )
             low = high = None
             if k < len(route) - 1:
@@ -210,7 +216,7 @@ def test_where_grid_points_lie_beside_the_cut_scores_hardly_matters() -> None:
     cuts = np.array([-1.0, 0.0, 1.0])
     found = []
     for step, shift in ((0.02, 0.0), (0.02, 0.007), (0.01, 0.0)):
-        theta = np.arange(-6.0, 6.0, step) + shift
+        theta = np.arange(-6.0, 6.0, step, dtype=np.float64) + shift
         weights = normal_weights(theta)
         evaluation = evaluate(panel, theta)
         nodes = np.linspace(-6, 6, 61)

@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -56,7 +56,7 @@ def shortened(output: str, show: int | None) -> str:
 
 
 @contextlib.contextmanager
-def workplace(folder: Path) -> Iterator[None]:
+def workplace(folder: Path) -> Generator[None]:
     """A folder that looks like the repository's root, with a `work` folder of its own."""
     for name in ("banks", "docs"):
         (folder / name).symlink_to(ROOT / name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.check import check_panel
+from engine.ids import ModuleId
 from engine.panel import Panel
 from engine.result import result, route_ability
 from engine.state import RouteStep
@@ -63,7 +64,7 @@ def official_levels_of_all_module_scores(of: Panel) -> dict[tuple[int, ...], str
             continue
         seen.add((route, taken))
         sitting = candidate(of)
-        sitting.take(lambda attempt, wanted=wanted: wanted[attempt.module])
+        sitting.take(lambda attempt, wanted=wanted: wanted[attempt.path[-1]])
         official = result(sitting.attempt)
         assert official.modules == route
         found[*taken, len(seen)] = str(official.level)
@@ -118,11 +119,13 @@ def test_the_table_compares_the_engines_posterior_mean_with_the_cut_scores() -> 
     calibrated = table.applied(of)
     for route, scores in table.reachable.items():
         steps = []
-        for module, target in zip(route[:-1], route[1:], strict=True):
+        modules = tuple(ModuleId(module) for module in route)
+        for module, target in pairwise(modules):
             rule = next(r for r in of.routing[module] if r.target == target)
             steps.append(RouteStep(module, 0, rule.low, rule.high, target))
         for score in (scores[0], scores[len(scores) // 2], scores[-1]):
-            engine = route_ability(calibrated, tuple(steps), route, int(score))
+            engine = route_ability(calibrated, tuple(steps), modules, int(score))
+            assert engine is not None
             assert table.theta[route][score] == pytest.approx(engine.theta, abs=1e-9)
             assert table.se[route][score] == pytest.approx(engine.se, abs=1e-9)
             np.testing.assert_allclose(table.probabilities[route][score], engine.level_probabilities, atol=2e-4)

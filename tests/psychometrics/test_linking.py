@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from psychometrics.errors import CategoriesDifferError, NoDifficultiesError, Too
 from psychometrics.items import ItemParameters
 from psychometrics.linking import (
     METHODS,
+    Method,
     displacements,
     equal_weights,
     link,
@@ -21,7 +23,7 @@ from psychometrics.linking import (
     rescale,
     true_score_equating,
 )
-from tests.psychometrics.panels_for_tests import read_matrix
+from tests.psychometrics.published import read_matrix
 
 COMMON = {int(row[0]) - 1 for row in read_matrix("kb04_common.csv")}
 TABLE = read_matrix("kb04_3pl_formX_formY.csv")
@@ -40,7 +42,7 @@ KB04 = {
 def form(name: str, *, scale: float = 1.0, se: float | None = None) -> tuple[ItemParameters, ...]:
     """Form X or Y; common items share their ids; `scale` is the D of a table written with another metric."""
     start = {"X": 0, "Y": 3}[name]
-    errors = {} if se is None else {"se_a": se, "se_b": (se,), "se_c": se / 3}
+    errors: dict[str, Any] = {} if se is None else {"se_a": se, "se_b": (se,), "se_c": se / 3}
     return tuple(
         ItemParameters(
             f"common{k}" if k in COMMON else f"{name}{k}", "3pl", row[start] * scale, (row[start + 1],), row[start + 2],
@@ -51,7 +53,7 @@ def form(name: str, *, scale: float = 1.0, se: float | None = None) -> tuple[Ite
 
 
 @pytest.mark.parametrize(("method", "scale"), KB04)
-def test_constants_are_those_of_kolen_and_brennan(method: str, scale: float) -> None:
+def test_constants_are_those_of_kolen_and_brennan(method: Method, scale: float) -> None:
     slope, intercept, tolerance = KB04[method, scale]
     found = link(form("X", scale=scale), form("Y", scale=scale), method=method)
     assert found.slope == pytest.approx(slope, abs=tolerance)
@@ -98,7 +100,7 @@ LINE = {"slope": st.floats(0.6, 1.6), "intercept": st.floats(-1.5, 1.5)}
 @settings(max_examples=10)
 @given(**LINE)
 @pytest.mark.parametrize("method", METHODS)
-def test_a_line_between_two_scales_is_found_again(method: str, slope: float, intercept: float) -> None:
+def test_a_line_between_two_scales_is_found_again(method: Method, slope: float, intercept: float) -> None:
     base = mixed()
     new = tuple(moved(item, slope, intercept) for item in base)
     chosen = [item for item in new if item.model != "nominal"] if method.startswith("mean") else new
@@ -138,7 +140,7 @@ def test_rasch_scales_are_only_shifted() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_standard_errors_are_the_spread_over_redrawn_parameters(method: str) -> None:
+def test_standard_errors_are_the_spread_over_redrawn_parameters(method: Method) -> None:
     """400 draws of the parameters by their standard errors: the delta method within 20 %."""
     x, y = form("X", se=0.05), form("Y", se=0.05)
     found = link(x, y, method=method)

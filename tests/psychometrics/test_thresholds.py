@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.ids import ModuleId
 from psychometrics.curves import LogisticCurves
 from psychometrics.errors import RoutingGraphError
 from psychometrics.exact import evaluate, normal_weights, number_correct_distribution
@@ -21,6 +24,7 @@ from psychometrics.thresholds import (
 
 THETA = np.linspace(-6.0, 6.0, 121)
 WEIGHTS = normal_weights(THETA)
+FIRST = ModuleId("R")
 GRAPH = {"R": ("E", "M", "H"), "E": ("e", "m"), "M": ("e", "m", "h"), "H": ("m", "h")}
 CENTRES = {"R": 0.0, "E": -1.0, "M": 0.0, "H": 1.0, "e": -1.2, "m": 0.0, "h": 1.2}
 
@@ -42,7 +46,7 @@ def test_intervals_cover_every_score_once_from_easy_to_hard(seed: int) -> None:
             assert [rule.target for rule in leads] == list(GRAPH[module])
             assert leads[0].low == 0
             assert leads[-1].high == len(of.members[module])
-            for below, above in zip(leads[:-1], leads[1:], strict=True):
+            for below, above in pairwise(leads):
                 assert above.low == below.high + 1
 
 
@@ -53,7 +57,7 @@ def test_population_shares_are_as_near_as_whole_scores_allow(seed: int) -> None:
     rules = by_population(of, {"R": [0.3, 0.4, 0.3], "E": [0.5, 0.5], "M": [0.2, 0.6, 0.2], "H": [0.5, 0.5]})
     scores = number_correct_distribution(of.curves.subset(of.members["R"]).correct(THETA)) @ WEIGHTS
     below = np.concatenate([[0.0], np.cumsum(scores)])
-    for rule, wanted in zip(rules["R"][1:], (0.3, 0.7), strict=True):
+    for rule, wanted in zip(rules[FIRST][1:], (0.3, 0.7), strict=True):
         assert abs(below[rule.low] - wanted) == pytest.approx(np.abs(below - wanted).min())
 
 
@@ -68,7 +72,7 @@ def test_no_other_cut_gives_more_information_to_those_who_are_routed() -> None:
     def total(low: int, high: int) -> float:
         return float(worth[0, :low].sum() + worth[1, low:high].sum() + worth[2, high:].sum())
 
-    chosen = total(rules["R"][1].low, rules["R"][2].low)
+    chosen = total(rules[FIRST][1].low, rules[FIRST][2].low)
     assert all(total(low, high) <= chosen + 1e-12 for low in range(1, 8) for high in range(low + 1, 9))
 
 
