@@ -25,6 +25,8 @@ NEWTON_BELOW = 0.05
 """Newton steps begin when an EM step promises less than this gain in log-likelihood per parameter."""
 CHORD_RATIO = 0.15
 MAX_HALVINGS = 30
+PATIENCE = 40
+"""So many accelerated EM steps in a row, and Newton's method is tried even where EM still promises much."""
 ROUNDING = 1e-12
 
 
@@ -161,7 +163,8 @@ class _Climber:
     def by_em(self) -> None:
         """Accelerated EM steps until Newton's method can be trusted, or until they no longer climb."""
         memory = _Memory()
-        while not self.is_done and self.here.promise > self.newton_below:
+        last = self.sweeps + PATIENCE
+        while not self.is_done and self.here.promise > self.newton_below and self.sweeps < last:
             scale = np.sqrt(np.abs(self.here.gradient / np.where(self.here.em_step == 0.0, 1.0, self.here.em_step)))
             ahead = self.look(self.here.x + capped(memory.step(self.here, scale)))
             if not self.climbs(ahead):
@@ -183,10 +186,7 @@ class _Climber:
                     return
                 self.here = ahead
                 self.newton_below *= 0.1
-                if self.here.promise > self.newton_below:
-                    return
-                solve = self.solver()
-                continue
+                return
             self.newton_steps += 1
             is_slow = ahead.norm > CHORD_RATIO * self.here.norm
             self.here = ahead

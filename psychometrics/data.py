@@ -46,7 +46,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 TextArray = NDArray[np.str_]
 
-PERSON_COLUMNS = ("", "person", "person_id", "attempt", "attempt_id")
+PERSON_COLUMNS = ("", "id", "person", "person_id", "attempt", "attempt_id")
 _MISSING_TOKENS = {"": NOT_PRESENTED, "NA": NOT_PRESENTED, "NR": NOT_REACHED}
 
 
@@ -244,7 +244,7 @@ class ColumnRoles:
 
     Attributes:
         person: column with the person's id; None takes the first column when its header is empty (as R writes it)
-            or one of person, person_id, attempt, attempt_id.
+            or one of id, person, person_id, attempt, attempt_id.
         groups, weights: column names or None.
         covariates: background variables for latent regression.
         ignore: columns to leave alone.

@@ -485,3 +485,13 @@ class FrequencyError(DataError):
 
     def __init__(self, source: str) -> None:
         super().__init__(f"{source}: weights are not whole numbers of persons. Give frequencies, or a row a person.")
+
+
+class RunawaySlopeError(EstimationError):
+    """Slopes that grow without bound."""
+
+    def __init__(self, items: Sequence[str]) -> None:
+        super().__init__(
+            f"The slope of {named(items)} grows without bound: the item separates these persons perfectly, or there "
+            "are too few of them for this model. Choose a simpler model, leave it out, or give a prior (--slope-prior)."
+        )

@@ -83,6 +83,12 @@ class Layout:
             for (family, steps), items in forms.items()
         )
 
+    @cached_property
+    def slope_places(self) -> IntArray:
+        """Places of all slopes."""
+        widths = ((bank, bank.n_steps if bank.family == "nominal" else 1) for bank in self.banks)
+        return np.concatenate([bank.places[:, :width].ravel() for bank, width in widths])
+
     @property
     def first_mean(self) -> int:
         """Place of the first group's mean."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import ceil, log, sqrt
 from typing import Literal
 
@@ -26,6 +27,7 @@ from psychometrics.errors import (
     NoAnchorsError,
     NoMaximumError,
     NoSpreadOfAbilityError,
+    RunawaySlopeError,
     SingularInformationError,
     named,
 )
@@ -58,6 +60,8 @@ MOST_REFINEMENTS = 4
 DRIFT_Z = 3.5
 DRIFT_LOGITS = 0.3
 STEEP_SLOPE = 8.0
+RUNAWAY_SLOPE = 40.0
+LARGEST_SLOPE = 50.0
 SMALLEST_SD = 0.02
 WEAK_SHARE = 0.3
 COLLAPSED_SD = 0.1
@@ -420,6 +424,9 @@ class _Run:
         sds = np.exp(self.layout.full(ascent.top.x)[self.layout.first_log_sd : self.layout.first_coefficient])
         if sds.min() < COLLAPSED_SD:
             raise NoSpreadOfAbilityError(self.group_names[int(np.argmin(sds))])
+        runaway = self._steep(ascent.top.x, RUNAWAY_SLOPE)
+        if runaway:
+            raise RunawaySlopeError(runaway)
         gradient = np.abs(ascent.top.gradient)
         steep = [
             self.item_ids[k]
@@ -454,7 +461,7 @@ class _Run:
         if covariance is not None:
             diagonal = np.diag(covariance)
             errors = np.where(diagonal > 0.0, np.sqrt(np.maximum(diagonal, 0.0)), np.nan)
-        steep = [item.item_id for item in items if item.item_id not in self.anchors and abs(item.a) > STEEP_SLOPE]
+        steep = self._steep(x, STEEP_SLOPE)
         if steep:
             self.warnings.append(f"Slope above {STEEP_SLOPE:g} for {named(steep)}; look at the items, or give a prior.")
         if self.anchors:
@@ -501,7 +508,7 @@ class _Run:
         stretch = np.concatenate(
             (np.arange(layout.first_mean, layout.first_log_sd), np.arange(sds.start, layout.n_full))
         )
-        squeeze = self._slope_places()
+        squeeze = layout.slope_places
         jacobian[stretch] *= scale
         jacobian[stretch, unit] += values[stretch]
         values[stretch] *= scale
@@ -512,14 +519,16 @@ class _Run:
         jacobian[units] = 0.0
         return values, jacobian
 
-    def _slope_places(self) -> IntArray:
-        """Places of all slopes."""
-        layout = self.layout
-        places: list[IntArray] = []
-        for bank in layout.banks:
-            width = bank.n_steps if bank.family == "nominal" else 1
-            places.append(bank.places[:, :width].ravel())
-        return np.concatenate(places)
+    def _steep(self, x: FloatArray, limit: float) -> list[str]:
+        """Items that are not anchors and have a slope beyond the limit."""
+        full = self.layout.full(x)
+        beyond = set(self.layout.slope_places[np.abs(full[self.layout.slope_places]) > limit].tolist())
+        offsets = self.layout.offsets.tolist()
+        return [
+            item
+            for item, (start, end) in zip(self.item_ids, pairwise(offsets), strict=True)
+            if item not in self.anchors and beyond & set(range(start, end))
+        ]
 
     def _covariance(self, hill: _Posterior, x: FloatArray, jacobian: FloatArray) -> tuple[FloatArray | None, float]:
         if self.options.standard_errors == "none":
@@ -595,7 +604,8 @@ class _Posterior:
         """Height, gradient and EM step."""
         full = self.layout.full(x)
         nowhere = Point(x, float("nan"), np.zeros_like(x), np.zeros_like(x))
-        if full[self.layout.first_log_sd : self.layout.first_coefficient].min() < log(SMALLEST_SD):
+        sds = full[self.layout.first_log_sd : self.layout.first_coefficient]
+        if sds.min() < log(SMALLEST_SD) or np.abs(full[self.layout.slope_places]).max() > LARGEST_SLOPE:
             return nowhere
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             found = self.expectation.sweep(full)

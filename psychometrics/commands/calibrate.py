@@ -31,7 +31,7 @@ from psychometrics.commands.inputs import (
 from psychometrics.data import Design, ResponseMatrix, concatenate, read_design
 from psychometrics.errors import ConditionalModelError, RouteMismatchError
 from psychometrics.items import MODELS, ItemParameters, read_parameters, sidecar_path, write_parameters, write_sidecar
-from psychometrics.mml import Calibration, Options, calibrate
+from psychometrics.mml import Calibration, NormalPrior, Options, Priors, calibrate
 
 EXAMPLES = """\
 examples:
@@ -61,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--regression", metavar="COLUMNS", default="", help="background variables, joined by commas")
     out.add_argument("--se", choices=("observed", "sandwich", "none"), default="observed", help="standard errors")
+    out.add_argument(
+        "--slope-prior",
+        type=float,
+        metavar="SD",
+        help="lognormal prior on slopes, median 1, this sd of log a; 0.5 is mild",
+    )
     out.add_argument("--cml", action="store_true", help="conditional instead of marginal likelihood")
     out.add_argument("--seed", type=int, help="start from a random place instead (the maximum is the same)")
     out.add_argument("--resume", type=Path, metavar="FILE", help="save the state there now and then, and go on from it")
@@ -122,6 +128,7 @@ def _marginal(
 
     options = Options(
         anchors=read_parameters(arguments.anchors) if arguments.anchors else (),
+        priors=Priors(log_slope=NormalPrior(0.0, arguments.slope_prior) if arguments.slope_prior else None),
         standard_errors=arguments.se,
         start_noise=START_NOISE if arguments.seed is not None else 0.0,
         seed=arguments.seed or 0,
@@ -213,7 +220,7 @@ def _key(arguments: argparse.Namespace) -> str:
     return hashlib.sha256(json.dumps([asked, digest(arguments.responses)]).encode()).hexdigest()
 
 
-_QUESTION = frozenset(names("model,anchors,groups,weights,regression,ignore,person"))
+_QUESTION = frozenset(names("model,anchors,groups,weights,regression,ignore,person,slope_prior"))
 
 
 @dataclass(slots=True)

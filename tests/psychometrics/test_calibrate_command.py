@@ -99,6 +99,12 @@ def test_anchors_stay_and_groups_get_their_distribution(tmp_path: Path) -> None:
     )
 
 
+def test_a_slope_prior_pulls_slopes_towards_one(tmp_path: Path) -> None:
+    asked = [LSAT7, "--weights", "freq", "--model", "2pl", "--quiet", "--out"]
+    assert main([*asked, str(tmp_path / "a.csv"), "--slope-prior", "0.1"]) == 0
+    assert all(0.8 < item.a < 1.4 for item in read_parameters(tmp_path / "a.csv"))
+
+
 def test_another_start_changes_nothing(tmp_path: Path) -> None:
     asked = [LSAT7, "--weights", "freq", "--model", "2pl", "--quiet", "--out"]
     assert main([*asked, str(tmp_path / "a.csv")]) == 0

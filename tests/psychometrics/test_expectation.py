@@ -27,7 +27,7 @@ START = {
 
 
 def _case(models: tuple[Model, ...], kind: str, seed: int = 1) -> tuple[Expectation, np.ndarray, ResponseMatrix]:
-    """A small data set: complete, or in two forms (routes), or with cells missing at random; two groups, a covariate."""
+    """A small data set: complete, in two forms (routes), or with cells missing at random; two groups, a covariate."""
     rng = np.random.default_rng(seed)
     n, j = 160, len(models)
     steps = np.array([STEPS[model] for model in models])

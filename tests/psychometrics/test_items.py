@@ -114,8 +114,8 @@ def test_unknown_models_and_missing_files_are_told(tmp_path: Path) -> None:
         items.as_model("4pl")
     with pytest.raises(UnreadableFileError, match="Check the path"):
         items.read_parameters(tmp_path / "none.csv")
+    (tmp_path / "p.json").write_text("[]")
     with pytest.raises(UnreadableFileError, match="no JSON object"):
-        (tmp_path / "p.json").write_text("[]")
         items.read_sidecar(tmp_path / "p.json")
     with pytest.raises(DoubleItemError, match="'r' occurs twice"):
         items.require_unique((ALL[0], ALL[0]))

@@ -18,6 +18,7 @@ from psychometrics.errors import (
     NoAnchorsError,
     NoSpreadOfAbilityError,
     NoVarianceError,
+    RunawaySlopeError,
     TooFewResponsesError,
     TooManyCategoriesError,
 )
@@ -321,6 +322,37 @@ def test_a_group_without_spread_of_ability_is_told() -> None:
     anchors = (ItemParameters("i0", "rasch", 1.0, (-0.4,)), ItemParameters("i1", "rasch", 1.0, (-0.4,)))
     with pytest.raises(NoSpreadOfAbilityError, match="group 'all' show no spread"):
         calibrate(_matrix(rows), "rasch", Options(anchors=anchors))
+
+
+def test_slopes_that_run_away_are_told_and_a_prior_holds_them() -> None:
+    """Two copies of one item separate perfectly: their slopes have no maximum."""
+    data, _ = _simulated(("2pl",) * 6, 800, 111)
+    scores = data.scores.copy()
+    scores[:, 5] = scores[:, 4]
+    twins = ResponseMatrix(scores, data.item_ids)
+    with pytest.raises(RunawaySlopeError, match="slope of i4, i5 grows without bound"):
+        calibrate(twins, "2pl")
+    held = calibrate(twins, "2pl", Options(priors=Priors(log_slope=NormalPrior(0.0, 0.5))))
+    assert held.gradient_norm <= 1e-6
+    assert any("Slope above 8" in sentence for sentence in held.warnings) or held.items[4].a < 8.0
+
+
+@pytest.mark.parametrize(("name", "data"), [("lsat6", LSAT6), ("lsat7", LSAT7)])
+def test_guessing_on_five_easy_items_still_has_a_maximum(name: str, data: ResponseMatrix) -> None:
+    found = calibrate(data, "3pl")
+    assert found.gradient_norm <= 1e-6
+    assert found.log_likelihood < TRUTH[f"{name} 2PL"]["loglik"] + 1.0
+    assert all(0.05 < item.c < 0.5 for item in found.items)
+
+
+def test_steep_items_are_integrated_finely_enough() -> None:
+    rng = np.random.default_rng(121)
+    theta = rng.standard_normal(400)[:, None]
+    p = 1.0 / (1.0 + np.exp(-np.array([4.0, 4.5, 6.0, 3.5]) * (theta - np.array([0.5, 0.0, -0.2, 0.6]))))
+    data = ResponseMatrix((rng.random(p.shape) < p).astype(np.int8), tuple("abcd"))
+    found = calibrate(data, "2pl", NO_ERRORS)
+    assert abs(found.quadrature_error) < 1e-4
+    assert found.gradient_norm <= 1e-6
 
 
 def test_unused_categories_are_closed_up_and_told() -> None:
