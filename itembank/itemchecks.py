@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from itembank.bank import Bank
-from itembank.content import Block, ChoiceGap, HotWord, ItemContent, TextGap
+from itembank.content import ChoiceGap, HotWord, ItemContent, TextGap
 from itembank.faults import Faults, Place
-from itembank.markup import MarkupError
-from itembank.rendering import item_content, stimulus_content, task_content
+from itembank.markup import MarkupError, parse_blocks
+from itembank.rendering import item_content
 from itembank.schema import (
     ChoiceKeyModel,
     GapsKeyModel,
@@ -81,18 +81,12 @@ def stimulus_faults(bank: Bank, stimulus: StimulusFile) -> Faults:
     place = Place.stimulus(bank, stimulus.id)
     yield from _missing_standards(stimulus.nb, stimulus.nn, place)
     yield from picture_faults(bank, stimulus.picture, place, "picture")
-    if stimulus.picture is not None and stimulus.picture not in bank.pictures:
-        return
-    for standard, words in (("nb", stimulus.nb), ("nn", stimulus.nn)):
-        if words is None:
-            continue
-        try:
-            blocks = stimulus_content(stimulus, standard, bank.pictures).blocks
-        except MarkupError as error:
-            yield place.fault(f"{standard}.body", str(error), "Correct the marks")
-            continue
-        yield from _no_answers_in(blocks, place, f"{standard}.body")
-        if not blocks and stimulus.picture is None:
+    texts = {
+        standard: words.body for standard, words in (("nb", stimulus.nb), ("nn", stimulus.nn)) if words is not None
+    }
+    yield from _body_faults(texts, place)
+    for standard, body in texts.items():
+        if not body and stimulus.picture is None:
             yield place.fault(f"{standard}.body", "there is neither text nor picture", "Write the text")
 
 
@@ -101,17 +95,8 @@ def task_faults(bank: Bank, task: TaskFile) -> Faults:
     place = Place.task(bank, task.id)
     yield from _missing_standards(task.nb, task.nn, place)
     yield from picture_faults(bank, task.picture, place, "picture")
-    if task.picture is not None and task.picture not in bank.pictures:
-        return
-    for standard, words in (("nb", task.nb), ("nn", task.nn)):
-        if words is None:
-            continue
-        try:
-            blocks = task_content(task, standard, bank.pictures).blocks
-        except MarkupError as error:
-            yield place.fault(f"{standard}.body", str(error), "Correct the marks")
-            continue
-        yield from _no_answers_in(blocks, place, f"{standard}.body")
+    texts = {standard: words.body for standard, words in (("nb", task.nb), ("nn", task.nn)) if words is not None}
+    yield from _body_faults(texts, place)
 
 
 def picture_faults(bank: Bank, picture: str | None, place: Place, field: str) -> Faults:
@@ -214,6 +199,19 @@ def _same_gaps(keyed: tuple[str, ...], shown: tuple[str, ...], place: Place, fie
         yield place.fault(field, "its gaps are not those of the text", f"Give {', '.join(shown)} in this order")
 
 
-def _no_answers_in(blocks: Sequence[Block], place: Place, field: str) -> Faults:
-    if any(isinstance(piece, HotWord) for block in blocks for piece in block.pieces):
-        yield place.fault(field, "there is a word to press", "Put it in the item's own text")
+def _body_faults(texts: Mapping[str, Sequence[str]], place: Place) -> Faults:
+    """A text without answers in it: its marks fit together, and both standards are built up alike."""
+    kinds: list[tuple[str, ...]] = []
+    for standard, body in texts.items():
+        try:
+            blocks = parse_blocks(body)
+        except MarkupError as error:
+            yield place.fault(f"{standard}.body", str(error), "Correct the marks")
+            continue
+        kinds.append(tuple(block.kind for block in blocks))
+        if any(isinstance(piece, HotWord) for block in blocks for piece in block.pieces):
+            yield place.fault(f"{standard}.body", "there is a word to press", "Put it in the item's own text")
+    if len(kinds) == len(STANDARD_NAMES) and kinds[0] != kinds[1]:
+        yield place.fault(
+            "nn.body", "its headings, paragraphs, bullets and lines are not those of nb", "Build both alike"
+        )
