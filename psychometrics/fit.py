@@ -123,9 +123,10 @@ class PassageDependence:
 
 
 def cronbach_alpha(scores: FloatArray) -> float:
-    """Cronbach's alpha of complete scores, shape (n_persons, n_items)."""
+    """Cronbach's alpha of complete scores, shape (n_persons, n_items); NaN when all persons have one sum score."""
     k = scores.shape[1]
-    return float(k / (k - 1) * (1.0 - scores.var(axis=0, ddof=1).sum() / scores.sum(axis=1).var(ddof=1)))
+    total = float(scores.sum(axis=1).var(ddof=1))
+    return float(k / (k - 1) * (1.0 - scores.var(axis=0, ddof=1).sum() / total)) if k > 1 and total > 0 else np.nan
 
 
 def classical(
@@ -556,8 +557,8 @@ def _noncentrality_at(statistic: float, df: int, probability: float) -> float:
 def _srmsr(scores: FloatArray, expected: FloatArray, spread: FloatArray, pairs: IntArray) -> float:
     means, products = expected[: scores.shape[1]], expected[scores.shape[1] :]
     implied = (products - means[pairs[:, 0]] * means[pairs[:, 1]]) / (spread[pairs[:, 0]] * spread[pairs[:, 1]])
-    seen = np.atleast_2d(np.corrcoef(scores.T))[pairs[:, 0], pairs[:, 1]]
-    return float(np.sqrt(np.mean((seen - implied) ** 2)))
+    seen = _pairwise_correlation(scores)[pairs[:, 0], pairs[:, 1]]
+    return float(np.sqrt(np.nanmean((seen - implied) ** 2)))
 
 
 def q3(responses: ResponseMatrix, items: Sequence[ItemParameters], theta: FloatArray) -> FloatArray:
