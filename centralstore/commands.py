@@ -9,9 +9,10 @@ import argparse
 import dataclasses
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from centralstore.desk import Desk
 from centralstore.errors import SetUpError, StoreError
@@ -94,6 +95,8 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
         ("day-code", _day_code, "show a sitting's day code"),
     ):
         command(name, act, text).add_argument("sitting")
+    readiness = command("readiness", _readiness, "list a sitting's PCs: tested when, with what result, or not tested")
+    readiness.add_argument("--sitting", required=True)
     start = command("start", _start, "start a part of a sitting")
     start.add_argument("sitting")
     start.add_argument("part")
@@ -235,6 +238,19 @@ def _close(arguments: argparse.Namespace) -> int:
 def _day_code(arguments: argparse.Namespace) -> int:
     print(Desk(arguments.folder).ask("day-code", sitting=arguments.sitting)["day_code"])
     return 0
+
+
+def _readiness(arguments: argparse.Namespace) -> int:
+    """0 when every PC was tested and is ready, 1 otherwise."""
+    pcs: list[dict[str, Any]] = Desk(arguments.folder).ask("readiness", sitting=arguments.sitting)["pcs"]
+    for pc in pcs:
+        day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(pc["tested_ms"] / 1000)) if pc["tested_ms"] else ""
+        standing = "NOT TESTED" if not day else f"{'ready' if pc['is_ready'] else 'NOT READY'}, tested {day} UTC"
+        print(f"{pc['device']}  {pc['name']:<12} {standing}")
+        for check, outcome, told in pc["findings"]:
+            if outcome in {"warned", "failed"}:
+                print(f"    {outcome} {check}: {told}")
+    return 0 if pcs and all(pc["is_ready"] for pc in pcs) else 1
 
 
 # --- results ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -163,6 +164,10 @@ def _progress(store: Store, arguments: Answer) -> Answer:
     return {"attempts": list(store.told_attempts(arguments["sitting"]))}
 
 
+def _readiness(store: Store, arguments: Answer) -> Answer:
+    return {"pcs": [asdict(view) for view in store.readiness(COMMAND_LINE, arguments["sitting"])]}
+
+
 def _day_code(store: Store, arguments: Answer) -> Answer:
     return {"day_code": store.day_code(COMMAND_LINE, arguments["sitting"])}
 
@@ -183,6 +188,7 @@ COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "order": _order,
     "progress": _progress,
     "day-code": _day_code,
+    "readiness": _readiness,
     "keep-results": _keep_results,
     "note-results-read": _note_results_read,
 }

@@ -202,6 +202,20 @@ class DeviceView:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadinessView:
+    """A PC of a room and its newest readiness report: ``tested_ms`` 0 when it was not tested; findings as
+    (check, outcome, sentence).
+    """
+
+    device: str
+    name: str
+    tested_ms: int
+    sitting: str
+    is_ready: bool
+    findings: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OrderView:
     """An order given, and the PCs that have applied it."""
 

@@ -11,6 +11,7 @@ import base64
 import hmac
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
@@ -30,6 +31,7 @@ from centralstore.store.devices import require_cleared
 from sync.canonical import MAX_INT, Message, canonical_bytes
 from sync.errors import RequestRefusedError, SyncDataError
 from sync.keys import BoxPublic, VerifyKey
+from sync.readiness import TRIAL_BYTES
 from sync.requests import SeenNonces, claimed_device, verify_request
 
 MESSAGE_BYTES: Final = 65_536
@@ -288,6 +290,22 @@ def _add_delivery_routes(app: FastAPI, store: Store, door: _Door) -> None:
         caller = await door.caller(request)
         await _away(lambda: store.keep_progress(caller.device, caller.key, caller.body))
         return _canonical({"ok": True})
+
+    @app.post("/v1/readiness")
+    async def readiness(request: Request) -> Response:
+        caller = await door.caller(request)
+        await _away(lambda: store.keep_readiness(caller.device, caller.key, caller.body))
+        return _canonical({"ok": True})
+
+    @app.get("/v1/trial")
+    async def trial_fetched(request: Request) -> Response:
+        await door.caller(request)
+        return _bytes(os.urandom(TRIAL_BYTES))
+
+    @app.post("/v1/trial")
+    async def trial_sent(request: Request) -> Response:
+        caller = await door.caller(request, TRIAL_BYTES)
+        return _canonical({"bytes": len(caller.body)})
 
     @app.post("/v1/envelopes")
     async def envelopes(request: Request) -> Response:

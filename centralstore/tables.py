@@ -25,6 +25,7 @@ __all__ = [
     "KeptEnvelope",
     "KeptGrant",
     "KeptProgress",
+    "KeptReadiness",
     "KeptRelease",
     "KeptResult",
     "OrderAck",
@@ -281,6 +282,19 @@ class KeptProgress(SQLModel, table=True):
     phase: str
     sequence: int = Field(sa_type=BigInteger)
     received_ms: int = Field(sa_type=BigInteger)
+    data: bytes = Field(sa_type=LargeBinary)
+
+
+class KeptReadiness(SQLModel, table=True):
+    """A PC's readiness report as it came; ``tested_ms`` is the PC's time, corrected by the store's."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    device: str = Field(index=True)
+    sitting: str
+    tested_ms: int = Field(sa_type=BigInteger)
+    received_ms: int = Field(sa_type=BigInteger)
+    is_ready: bool
+    findings: list[dict[str, object]] = Field(sa_type=JSON)
     data: bytes = Field(sa_type=LargeBinary)
 
 

@@ -198,6 +198,18 @@ class StoreClient:
         """Send a signed progress report (`sync.progress.sign_progress`)."""
         self._post("report progress", "/v1/progress", report)
 
+    def readiness(self, report: bytes) -> None:
+        """Send a signed readiness report (`sync.readiness.sign_readiness`)."""
+        self._post("report readiness", "/v1/readiness", report)
+
+    def fetch_trial(self) -> int:
+        """Fetch bytes that mean nothing, to measure the way here; how many came."""
+        return len(self._get("measure the network", "/v1/trial"))
+
+    def send_trial(self, data: bytes) -> None:
+        """Send bytes that mean nothing, to measure the way there; at most `sync.readiness.TRIAL_BYTES`."""
+        self._post("measure the network", "/v1/trial", data)
+
     def deliver(self, envelope: bytes) -> bytes:
         """Send an envelope; the store's signed receipt (`Outbox.received`), also of a conflict (status 409)."""
         answer = self._request("deliver an envelope", "POST", "/v1/envelopes", body=envelope, accepted=(200, 201, 409))

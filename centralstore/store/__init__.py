@@ -20,13 +20,14 @@ from centralstore.store.imports import Imports
 from centralstore.store.keeper import House, utc_ms
 from centralstore.store.orders import Orders
 from centralstore.store.planning import Planning
+from centralstore.store.readiness import ReadinessRecords
 from centralstore.store.releases import Releases
 from centralstore.store.results import Results
 
 __all__ = ["Store"]
 
 
-class Store(Accounts, Planning, Imports, Boards, Orders, Releases, Delivery, Results, AuditLog):
+class Store(Accounts, Planning, Imports, Boards, Orders, Releases, Delivery, ReadinessRecords, Results, AuditLog):
     """Everything the store can do. Staff acts take an `Actor`; each is checked, done and logged in one transaction."""
 
     @classmethod
