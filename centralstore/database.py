@@ -212,7 +212,13 @@ def _reading_engine(url: str) -> Engine:
 def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # else pysqlite commits savepoints by itself
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from functools import cached_property
 from typing import Final
 
 from sqlmodel import Session, col, select
@@ -41,19 +42,21 @@ class Accounts(Keeper):
             WrongPasswordError: they do not belong together, or access was withdrawn.
             LogInPausedError: too many wrong passwords; carries the seconds to wait.
         """
+        stranger = self._nobody
         account = self._read(lambda session: _copy(session, user))
         if account is not None and account.paused_until_ms > self.now_ms():
             raise LogInPausedError(-(-(account.paused_until_ms - self.now_ms()) // 1000))
         # An unknown user costs the same time as a wrong password, so that names cannot be found out by the clock.
-        verifier = PasswordVerifier(account.verifier if account is not None else self._nobody)
+        verifier = PasswordVerifier(account.verifier if account is not None else stranger)
         is_right = verifier.accepts(password) and account is not None and account.is_active
         self._write(lambda session: self._note_log_in(session, user, is_right=is_right))
         if not is_right or account is None:
             raise WrongPasswordError
         return _actor(account)
 
-    @property
+    @cached_property
     def _nobody(self) -> str:
+        """A verifier that no password fits, made once."""
         return PasswordVerifier.make(secrets.token_hex(16), self._house.folder.settings.password_cost).text
 
     def _note_log_in(self, session: Session, user: str, *, is_right: bool) -> None:

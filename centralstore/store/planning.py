@@ -78,12 +78,8 @@ class Planning(Keeper):
             NotFoundError: no such sitting.
             NoRightError: another room's or site's; the try is logged.
         """
-        return self._act(
-            actor,
-            Act.SEE_SITTING,
-            self._where(sitting),
-            lambda session: sitting_view(session, get_sitting(session, sitting)),
-        )
+        self._look(actor, sitting)
+        return self._read(lambda session: sitting_view(session, get_sitting(session, sitting)))
 
     def programme(self, sitting: str) -> Programme:
         """The programme of a sitting.

@@ -348,19 +348,21 @@ class Room(Keeper):
 
     def incidents(self, actor: Actor, sitting: str) -> tuple[IncidentView, ...]:
         """The incidents of a sitting; a test leader's or test manager's first look is recorded with its time."""
-        where = self._where(sitting)
+        self._look(actor, sitting)
+        found = self._read(lambda session: _incidents(session, sitting))
+        seen_by = {Role.TEST_LEADER: "leader_seen_ms", Role.TEST_MANAGER: "manager_seen_ms"}.get(actor.role)
+        if seen_by is None or all(getattr(view, seen_by) for view in found):
+            return found
 
         def work(session: Session) -> tuple[IncidentView, ...]:
-            rows = session.exec(select(Incident).where(Incident.sitting == sitting).order_by(col(Incident.id))).all()
-            for row in rows:
-                if actor.role is Role.TEST_LEADER and not row.leader_seen_ms:
-                    row.leader_seen_ms = self.now_ms()
-                if actor.role is Role.TEST_MANAGER and not row.manager_seen_ms:
-                    row.manager_seen_ms = self.now_ms()
+            unseen = select(Incident).where(Incident.sitting == sitting, col(getattr(Incident, seen_by)) == 0)
+            for row in session.exec(unseen).all():
+                setattr(row, seen_by, self.now_ms())
                 session.add(row)
-            return tuple(_incident_view(row) for row in rows)
+            session.flush()
+            return _incidents(session, sitting)
 
-        return self._act(actor, Act.SEE_SITTING, where, work, detail={"incidents": "read"})
+        return self._act(actor, Act.SEE_SITTING, self._where(sitting), work, detail={"incidents": "seen"})
 
     def file_report(self, actor: Actor, sitting: str, candidate: str, text: str) -> int:
         """The test leader's written report of an irregularity to the test manager (reglement 6.1).
@@ -520,6 +522,11 @@ def _lacks_outcome(session: Session, place: Place) -> bool:
         return place.attendance == Attendance.EXPECTED.value
     parts = _parts_of(session, place.sitting, place.candidate)
     return any(is_running(session, place.sitting, place.candidate, part) for part in parts)
+
+
+def _incidents(session: Session, sitting: str) -> tuple[IncidentView, ...]:
+    rows = session.exec(select(Incident).where(Incident.sitting == sitting).order_by(col(Incident.id))).all()
+    return tuple(_incident_view(row) for row in rows)
 
 
 def _incident_view(row: Incident) -> IncidentView:
