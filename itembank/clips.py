@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from itembank.bank import Bank
 from itembank.errors import ClipMissingError, SpeechError
 from itembank.rendering import clip_name
-from itembank.schema import WRITTEN_STANDARDS, LineModel, VoiceModel
+from itembank.schema import WRITTEN_STANDARDS, ItemFile, LineModel, VoiceModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,13 +57,20 @@ class BuiltClip:
 def scripts(bank: Bank) -> Iterator[ClipScript]:
     """All clips that the bank's files ask for, the sound check included."""
     for item in bank.items.values():
-        for standard, words in zip(WRITTEN_STANDARDS, (item.nb, item.nn), strict=True):
-            if words is not None and words.script:
-                where = f"{bank.folder.name}/items/{item.id}/item.json"
-                yield ClipScript(clip_name(item.id, standard), where, words.script)
+        yield from item_scripts(bank, item).values()
     if bank.texts.sound_check is not None:
         where = f"{bank.folder.name}/texts/sound-check.json"
         yield ClipScript(SOUND_CHECK_CLIP, where, bank.texts.sound_check.script)
+
+
+def item_scripts(bank: Bank, item: ItemFile) -> Mapping[str, ClipScript]:
+    """An item's clips by written standard; empty where nothing is said."""
+    where = f"{bank.folder.name}/items/{item.id}/item.json"
+    return {
+        standard: ClipScript(clip_name(item.id, standard), where, words.script)
+        for standard, words in zip(WRITTEN_STANDARDS, (item.nb, item.nn), strict=True)
+        if words is not None and words.script
+    }
 
 
 def find_clip(bank: Bank, script: ClipScript) -> BuiltClip:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 BANKS = Path(__file__).parent.parent / "banks"
 MINUTE_MS = 60_000
 GRANT_DAYS = 14
+FLAT_FROM = 3
+"""How deep a panel's JSON is set out line by line: rules, modules and rows of the level table stay on one line each."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -125,15 +127,12 @@ def _panel_text(plain: dict[str, object]) -> str:
         stripped = line.strip()
         is_closing = stripped[:1] in {"}", "]"}
         depth -= is_closing
-        if depth >= _FLAT_FROM or (is_closing and depth == _FLAT_FROM - 1):
+        if depth >= FLAT_FROM or (is_closing and depth == FLAT_FROM - 1):
             lines[-1] += ("" if is_closing or lines[-1].endswith(("[", "{")) else " ") + stripped
         else:
             lines.append(line)
         depth += stripped[-1:] in {"{", "["}
     return "\n".join(lines) + "\n"
-
-
-_FLAT_FROM = 3
 
 
 def _release(arguments: argparse.Namespace) -> int:

@@ -7,11 +7,10 @@ from typing import Any
 
 from engine.ids import ItemId
 from engine.irt import RouteModule
-from engine.panel import IrtParameters, Panel, Route, TaskSet, parse_panel, parse_task_set
+from engine.panel import IrtParameters, Panel, Route, RoutingBasis, TaskSet, parse_panel, parse_task_set
 from itembank.bank import Bank
-from itembank.clips import SAMPLE_RATE_HZ, ClipScript, find_clip
+from itembank.clips import SAMPLE_RATE_HZ, find_clip, item_scripts
 from itembank.errors import BankDataError
-from itembank.rendering import clip_name
 from itembank.schema import WRITTEN_STANDARDS, ItemFile, PanelFile, ParametersModel, TaskSetFile
 
 Plain = dict[str, Any]
@@ -78,14 +77,14 @@ def route_modules(panel: Panel, route: Route) -> tuple[RouteModule, ...]:
     Raises:
         KeyError: a scored item has no parameters.
     """
-    counts = panel.routing_basis.value if panel.routing_basis.value == "module" else "total"
+    counts = "module" if panel.routing_basis is RoutingBasis.MODULE else "total"
     modules: list[RouteModule] = []
     for module, target in zip(route, (*route[1:], None), strict=True):
         parameters = tuple(_calibrated(panel, item.id) for item in panel.scored_items[module])
         rules = [rule for rule in panel.routing.get(module, ()) if rule.target == target]
         low = min((rule.low for rule in rules), default=None)
         high = max((rule.high for rule in rules), default=None)
-        modules.append(RouteModule(parameters, low, high, "module" if counts == "module" else "total"))
+        modules.append(RouteModule(parameters, low, high, counts))
     return tuple(modules)
 
 
@@ -119,11 +118,15 @@ def _parameters_plain(parameters: ParametersModel) -> Plain:
 
 
 def _clips_plain(bank: Bank, item: ItemFile) -> Plain:
-    clips: Plain = {}
-    where = f"{bank.folder.name}/items/{item.id}/item.json"
-    for standard, words in zip(WRITTEN_STANDARDS, (item.nb, item.nn), strict=True):
-        if words is not None:
-            name = clip_name(item.id, standard)
-            built = find_clip(bank, ClipScript(name, where, words.script))
-            clips[standard] = {"id": name, "frames": built.frames, "sample_rate_hz": SAMPLE_RATE_HZ}
-    return clips
+    spoken = item_scripts(bank, item)
+    for standard in WRITTEN_STANDARDS:
+        if standard not in spoken:
+            where = f"{bank.folder.name}/items/{item.id}/item.json"
+            raise BankDataError(
+                where, f"{standard}.script", "the item is heard, but nothing is said", "Write the script"
+            )
+    clips = {standard: (script.name, find_clip(bank, script)) for standard, script in spoken.items()}
+    return {
+        standard: {"id": name, "frames": built.frames, "sample_rate_hz": SAMPLE_RATE_HZ}
+        for standard, (name, built) in clips.items()
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from itembank.content import Block, BlockKind, ChoiceGap, HotWord, Inline, TextGap, Words
 
@@ -17,7 +18,7 @@ _MARK = re.compile(
 )
 _LEFT_OVER = re.compile(r"\*\*|[{}\[\]]")
 
-Gap = TextGap | ChoiceGap
+Gap: TypeAlias = TextGap | ChoiceGap
 
 
 class MarkupError(ValueError):

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 from itembank.bank import Bank
-from itembank.clips import SOUND_CHECK_CLIP, ClipScript, find_clip
+from itembank.clips import SOUND_CHECK_CLIP, ClipScript, find_clip, item_scripts
 from itembank.faults import Place
 from itembank.forms import Plain, engine_task_set, panel_plain
 from itembank.package import join, make_archive, seal
-from itembank.rendering import clip_name, picture_name
+from itembank.rendering import picture_name
 from itembank.schema import (
     WRITTEN_STANDARDS,
     FileModel,
@@ -193,12 +193,7 @@ def _without_script(item: ItemFile) -> ItemFile:
 
 
 def _clips(bank: Bank, item: ItemFile) -> Mapping[str, bytes]:
-    where = f"{bank.folder.name}/items/{item.id}/item.json"
-    return {
-        clip_name(item.id, standard): find_clip(bank, ClipScript("", where, words.script)).path.read_bytes()
-        for standard, words in zip(WRITTEN_STANDARDS, (item.nb, item.nn), strict=True)
-        if words is not None and item.timing is not None
-    }
+    return {script.name: find_clip(bank, script).path.read_bytes() for script in item_scripts(bank, item).values()}
 
 
 def _json(model: FileModel) -> bytes:
