@@ -32,7 +32,8 @@ class Block:
         items: column numbers, shape (n_items,).
         scores: int8, shape (n_persons, n_items); -1 where missing if `is_masked`.
         weights: number of persons each row stands for, shape (n_persons,).
-        squared_weights: sum of squared weights of the rows merged into each, for robust standard errors.
+        squared_weights: what each row weighs in robust standard errors. Whole weights are frequencies, so many persons
+            alike, and weigh the same there; others are sampling weights, and weigh their squares.
         group: group number.
         covariates: shape (n_persons, n_covariates).
         rows: row numbers in the response matrix; empty when patterns were merged.
@@ -119,11 +120,12 @@ def _block(data: ResponseMatrix, rows: IntArray, items: IntArray, group: int) ->
     missing = scores < 0
     is_masked = bool(missing.any())
     weights = data.row_weights[rows].astype(np.float64)
+    is_frequency = bool((weights == np.round(weights)).all())
     return Block(
         items=items,
         scores=np.where(missing, np.int8(-1), scores) if is_masked else scores,
         weights=weights,
-        squared_weights=weights**2,
+        squared_weights=weights if is_frequency else weights**2,
         group=group,
         covariates=np.zeros((len(rows), 0)) if data.covariates is None else data.covariates[rows],
         rows=rows,

@@ -495,3 +495,10 @@ class RunawaySlopeError(EstimationError):
             f"The slope of {named(items)} grows without bound: the item separates these persons perfectly, or there "
             "are too few of them for this model. Choose a simpler model, leave it out, or give a prior (--slope-prior)."
         )
+
+
+class NotForBankError(CallError):
+    """An item that a panel could not route by."""
+
+    def __init__(self, item: str, model: str) -> None:
+        super().__init__(f"Item '{item}' is {model}; panels take rasch, 2pl and 3pl. Leave it out, or calibrate it so.")

@@ -12,11 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from engine.errors import EngineError
 from psychometrics.data import ColumnRoles, ResponseMatrix, iterate_parquet, read_responses
 from psychometrics.errors import PsychometricsError, UnreadableFileError
+from psychometrics.items import read_sidecar, sidecar_path
+from psychometrics.recoding import Recoding
 
 BAD_INPUT = 2
 HASH_BLOCK = 1 << 20
@@ -27,7 +31,7 @@ def guarded(work: Callable[[argparse.Namespace], int], parser: argparse.Argument
     arguments = parser.parse_args(argv)
     try:
         return work(arguments)
-    except PsychometricsError as error:
+    except (PsychometricsError, EngineError) as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(UnreadableFileError(str(error.filename), error.strerror or str(error)), file=sys.stderr)
@@ -76,6 +80,21 @@ def responses_of(arguments: argparse.Namespace, roles: ColumnRoles) -> ResponseM
     if path.suffix.lower() == ".parquet":
         return ParquetChunks(path, roles)
     return read_responses(path, roles)
+
+
+def as_calibrated(data: ResponseMatrix, params: str | Path) -> ResponseMatrix:
+    """The responses with category codes taken as the calibration took them, which its params.json tells.
+
+    Raises:
+        UnreadableFileError: params.json is there but cannot be read.
+    """
+    sidecar = sidecar_path(params)
+    if not sidecar.exists():
+        return data
+    changed = cast("dict[str, list[int]]", read_sidecar(sidecar).get("recoding", {}))
+    highest = data.scores.max(axis=0, initial=0).tolist()
+    codes = tuple(tuple(changed.get(item, range(top + 1))) for item, top in zip(data.item_ids, highest, strict=True))
+    return Recoding(data.item_ids, codes).apply(data)
 
 
 def models_of(text: str) -> str | dict[str, str]:

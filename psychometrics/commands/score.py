@@ -13,12 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import ability
-from psychometrics.commands.inputs import Progress, add_response_options, guarded, provenance, roles_of
+from psychometrics.commands.inputs import (
+    Progress,
+    add_response_options,
+    as_calibrated,
+    guarded,
+    provenance,
+    roles_of,
+)
 from psychometrics.data import ResponseMatrix, read_design, read_responses
 from psychometrics.errors import UnreadableFileError
 from psychometrics.items import read_parameters, read_sidecar, sidecar_path, write_sidecar
 from psychometrics.parquet import write_parquet
-from psychometrics.recoding import Recoding
 from psychometrics.scoring import METHODS, ScoreTable, plausible_values, score, score_tables
 
 EXAMPLES = """\
@@ -60,7 +66,7 @@ def main(argv: list[str]) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     items = read_parameters(arguments.params)
-    data = _recoded(read_responses(arguments.responses, roles_of(arguments)), arguments.params)
+    data = as_calibrated(read_responses(arguments.responses, roles_of(arguments)), arguments.params)
     priors = _priors(arguments, data)
     found = score(data, items, arguments.method, priors=priors, not_reached=arguments.not_reached)
     columns: dict[str, NDArray[np.generic] | Sequence[object]] = {
@@ -99,17 +105,6 @@ def _run(arguments: argparse.Namespace) -> int:
         f"{data.n_persons} abilities written to {arguments.out}; reliability {reliability:.3f}."
     )
     return 0
-
-
-def _recoded(data: ResponseMatrix, params: Path) -> ResponseMatrix:
-    """Codes as the calibration took them, if its params.json says so."""
-    sidecar = sidecar_path(params)
-    if not sidecar.exists():
-        return data
-    changed = cast("dict[str, list[int]]", read_sidecar(sidecar).get("recoding", {}))
-    highest = data.scores.max(axis=0, initial=0).tolist()
-    codes = tuple(tuple(changed.get(item, range(top + 1))) for item, top in zip(data.item_ids, highest, strict=True))
-    return Recoding(data.item_ids, codes).apply(data)
 
 
 def _priors(arguments: argparse.Namespace, data: ResponseMatrix) -> ability.Normal | dict[str, ability.Normal]:

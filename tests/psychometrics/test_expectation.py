@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,7 +113,7 @@ def test_information_agrees_with_finite_differences(models: tuple[Model, ...], k
 
 @pytest.mark.parametrize("models", [POWER, MIXED])
 def test_score_products_are_those_of_each_person_alone(models: tuple[Model, ...]) -> None:
-    """Sum of w² g g' with g the gradient of one person's log-likelihood."""
+    """Sum of w g g' with g the gradient of one person's log-likelihood, the weights being frequencies."""
     expectation, full, data = _case(models, "holes")
     expected = np.zeros((len(full), len(full)))
     steps = expectation.layout.n_steps
@@ -119,7 +121,7 @@ def test_score_products_are_those_of_each_person_alone(models: tuple[Model, ...]
         alone = make_blocks([data.with_persons(np.array([k]))], ("a", "b"), steps + 1)
         if alone:
             g = Expectation(expectation.layout, alone, NODES).sweep(full).gradient / data.row_weights[k]
-            expected += data.row_weights[k] ** 2 * np.outer(g, g)
+            expected += data.row_weights[k] * np.outer(g, g)
     np.testing.assert_allclose(expectation.score_products(full), expected, atol=1e-9)
 
 
@@ -144,7 +146,10 @@ def test_equal_patterns_are_counted_once() -> None:
     (block,) = make_blocks([data], ("all",), np.array([2, 2]))
     assert block.scores.tolist() == [[0, 1], [1, 1]]
     assert block.weights.tolist() == [30.0, 10.0]
-    assert block.squared_weights.tolist() == [60.0, 20.0]
+    assert block.squared_weights.tolist() == [30.0, 10.0]
+    halves = replace(data, weights=np.full(20, 0.5))
+    (block,) = make_blocks([halves], ("all",), np.array([2, 2]))
+    assert block.squared_weights.tolist() == [3.75, 1.25]
 
 
 def test_equal_rows_are_found_whatever_their_number() -> None:

@@ -151,7 +151,10 @@ def test_two_starts_reach_the_same_maximum(models: tuple[Model, ...]) -> None:
 
 def test_weights_are_the_same_as_repeated_rows() -> None:
     counts = LSAT7.row_weights.astype(int)
+    robust = Options(standard_errors="sandwich")
     repeated = ResponseMatrix(np.repeat(LSAT7.scores, counts, axis=0), LSAT7.item_ids)
+    one, other = calibrate(LSAT7, "2pl", robust), calibrate(repeated, "2pl", robust)
+    np.testing.assert_allclose(_errors(one), _errors(other), atol=1e-9)
     one, other = calibrate(LSAT7, "2pl"), calibrate(repeated, "2pl")
     assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-9)
     np.testing.assert_allclose(_errors(one), _errors(other), atol=1e-9)
