@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from kiosk.views.window import ExamWindow
 
 FOLDER = Path("docs/screens")
+SMALLEST_FILE = 0
+"""Qt's quality for PNG: 0 compresses most, nothing is lost."""
 SIZE = (1366, 768)
 WIDE = (1920, 1080)
 
@@ -426,6 +428,7 @@ def shots() -> tuple[Shot, ...]:
             Topic("W-12", "Mobiltelefoner på skolen", "Skriv hva du mener om mobiltelefoner på skolen."),
             Topic("W-13", "Å bo i by eller bygd", "Skriv hva som er bra og dårlig med å bo i en by."),
         ))),
+        Shot("10-writing-topic-chosen", replace(WRITING, attempt="a5", can_change_topic=True)),
         Shot("11-hand-in-1", HandInScreen(behind=WRITING, step=1, tasks=HAND_IN_TASKS)),
         Shot("11-hand-in-2", HandInScreen(behind=WRITING, step=2, tasks=HAND_IN_TASKS)),
         Shot("12-time-out", HandingInScreen(foot=FOOT, cause="time")),
@@ -451,6 +454,7 @@ def shots() -> tuple[Shot, ...]:
 
 def draw(window: ExamWindow, app: QApplication, shot: Shot, folder: Path) -> Path:
     """Show one screen and write what the window then looks like."""
+    from PySide6.QtGui import QImage
     from PySide6.QtWidgets import QAbstractButton
 
     window.resize(*shot.size)
@@ -462,7 +466,8 @@ def draw(window: ExamWindow, app: QApplication, shot: Shot, folder: Path) -> Pat
         pressed.click()
         app.processEvents()
     path = folder / f"{shot.name}.png"
-    window.grab().save(str(path))
+    picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    picture.save(str(path), quality=SMALLEST_FILE)
     if window.settings_sheet is not None:
         window.settings_sheet.close_overlay()
     return path

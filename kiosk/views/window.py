@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QClipboard,
     QCloseEvent,
@@ -16,7 +16,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QLineEdit, QPlainTextEdit, QScrollBar, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QLabel, QLineEdit, QPlainTextEdit, QScrollBar, QWidget
 from shiboken6 import isValid
 from typing_extensions import override
 
@@ -31,8 +31,9 @@ from kiosk.views.making import make_view
 from kiosk.views.sheet import SettingsSheet, next_size
 from kiosk.views.start import LoginView
 from kiosk.views.writing import Drafts
-from kiosk.widgets.button import ACTIVATING, Button
+from kiosk.widgets.button import ACTIVATING, Button, Pressable
 from kiosk.widgets.editor import EditorMenu, ScriptEditor
+from kiosk.widgets.field import SafeLine
 from kiosk.widgets.inline import OpenList
 from kiosk.widgets.overlay import Overlay
 from kiosk.widgets.ring import FocusRing, show_clear_of_bars
@@ -40,6 +41,8 @@ from kiosk.widgets.ring import FocusRing, show_clear_of_bars
 STEP_IGNORES_KEYS_MS = 400
 """A dialog step takes no key so long and until every key is up: typing must not run through it (look.md 4)."""
 FOCUS_MARGIN = 16
+CARET_MS = 1000
+"""The caret blinks once a second, or stands (*Ro*)."""
 
 
 @dataclass(slots=True)
@@ -100,6 +103,7 @@ class ExamWindow(QWidget):
         under: Screen = behind if behind is not None else screen
         is_new_look = look != self._look
         self._look = look
+        QApplication.setCursorFlashTime(0 if look.settings.is_still else CARET_MS)
         before = self._screen
         self._screen = screen
         if is_new_look or self._view is None or not self._view.refresh(under):
@@ -322,11 +326,28 @@ class ExamWindow(QWidget):
         button.clicked.connect(lambda: self._tell(Leave()))
         self._leave = button
         button.setParent(self)
-        size = button.sizeHint()
-        top = round((self._look.space(64) - size.height()) / 2)
-        button.setGeometry(QRect((self.width() - size.width()) // 2, max(4, top), size.width(), size.height()))
+        button.setGeometry(self._free_place(button.sizeHint()))
         button.show()
         button.raise_()
+
+    def _free_place(self, size: QSize) -> QRect:
+        """A place for the way out that covers no control and no text: in the top bar, else in the foot."""
+        taken = [
+            QRect(one.mapTo(self, QPoint(0, 0)), one.size())
+            for one in self.findChildren(QWidget)
+            if isinstance(one, Pressable | QLabel | SafeLine) and one.isVisible() and one is not self._leave
+        ]
+        bar = self._view.letters if self._view is not None else None
+        top = bar.mapTo(self, QPoint(0, bar.height() // 2)).y() if bar is not None else size.height()
+        foot = self.height() - top
+        middle = (self.width() - size.width()) // 2
+        places = [
+            QRect(left, line - size.height() // 2, size.width(), size.height())
+            for line in (top, foot)
+            for left in (middle, middle - size.width(), middle + size.width() // 2, middle // 2)
+        ]
+        free = (place for place in places if not any(place.intersects(one) for one in taken))
+        return next(free, places[0])
 
     # --- intents ---
 

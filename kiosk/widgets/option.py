@@ -68,7 +68,7 @@ class Option(Pressable):
         self._is_square = is_square
         self.setText(words)
         self.setCheckable(True)
-        self.setAutoExclusive(False)
+        self.setAutoExclusive(not is_square)
         self.marker = Marker(look, is_square=is_square)
         self.words = Prose(look, words, OPTION)
         self.words.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -100,7 +100,10 @@ class Option(Pressable):
 
     def set_chosen(self, *, is_chosen: bool) -> None:
         """Show it chosen or not."""
+        # To screen readers a circle is a radio button; as such it would refuse to go out, but answers may be taken back.
+        self.setAutoExclusive(False)
         self.setChecked(is_chosen)
+        self.setAutoExclusive(not self._is_square)
         self.marker.is_chosen = is_chosen
         colours = self.look.colours
         self.words.set_ink(colours.on_tint if is_chosen else colours.ink)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
@@ -20,6 +20,10 @@ from kiosk.widgets.prose import Prose
 BARS = (0.30, 0.60, 1.00, 0.55, 0.85, 0.26)
 """Heights of the level sign's six bars at full level, as shares."""
 FLAT = 0.10
+PICTURE_MS = 84
+"""At most 12 pictures a second."""
+STEP_MS = 1000
+"""The step line advances once a second."""
 VOLUMES = 10
 
 
@@ -31,8 +35,14 @@ class LevelSign(QWidget):
         self.look = look
         self._level = 0.0
         self._is_on = False
+        self._next_picture = QTimer(self)
+        self._next_picture.setSingleShot(True)
+        self._next_picture.timeout.connect(self._repaint)
         self.setObjectName("level_sign")
         self.setFixedSize(look.text(96), look.text(84))
+
+    def _repaint(self) -> None:
+        self.update()
 
     @property
     def level(self) -> float:
@@ -42,9 +52,12 @@ class LevelSign(QWidget):
     def show_level(self, level: float, *, is_playing: bool) -> None:
         """Draw this level; with *Ro* only on and off."""
         wanted = (0.8 if is_playing else 0.0) if self.look.settings.is_still else min(1.0, max(0.0, level))
-        if (wanted, is_playing) != (self._level, self._is_on):
-            self._level, self._is_on = wanted, is_playing
+        if (wanted, is_playing) == (self._level, self._is_on):
+            return
+        self._level, self._is_on = wanted, is_playing
+        if not self._next_picture.isActive():
             self.update()
+            self._next_picture.start(PICTURE_MS)
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -123,6 +136,9 @@ class StepLine(QWidget):
         super().__init__()
         self.look = look
         self._steps: tuple[ListeningStep, ...] = ()
+        self._next_picture = QTimer(self)
+        self._next_picture.setSingleShot(True)
+        self._next_picture.timeout.connect(self._repaint)
         self.setObjectName("step_line")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -136,10 +152,18 @@ class StepLine(QWidget):
 
     def show_steps(self, steps: Sequence[ListeningStep]) -> None:
         """Take these steps."""
-        if tuple(steps) != self._steps:
-            self._steps = tuple(steps)
+        if tuple(steps) == self._steps:
+            return
+        is_new_step = [step.is_present for step in steps] != [step.is_present for step in self._steps]
+        self._steps = tuple(steps)
+        if is_new_step:
             self.setAccessibleName("".join(self._word(step.kind) for step in steps if step.is_present))
+        if is_new_step or not self._next_picture.isActive():
             self.update()
+            self._next_picture.start(STEP_MS)
+
+    def _repaint(self) -> None:
+        self.update()
 
     @property
     def steps(self) -> tuple[ListeningStep, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -50,10 +51,12 @@ from kiosk.screens import (
     LoginScreen,
     ReadingScreen,
     Screen,
+    SoundCheckScreen,
     StripTask,
 )
 from kiosk.views.listening import ListeningView
 from kiosk.views.window import STEP_IGNORES_KEYS_MS, ExamWindow
+from kiosk.widgets.button import Pressable
 from kiosk.widgets.strip import TaskStrip
 from proverom.screens import (
     ENTRY_ITEM,
@@ -429,6 +432,7 @@ def test_the_day_code_takes_four_digits_and_nothing_else(candidate: Candidate) -
 def test_pages_turn_and_the_start_waits_for_the_leader(candidate: Candidate) -> None:
     pages = (INFORMATION, INFORMATION)
     candidate.see(InformationScreen(pages=pages))
+    assert candidate.reads("page") == "Side 1 av 2"
     candidate.press("continue")
     candidate.see(InformationScreen(pages=pages, page=1, is_waiting=True))
     assert not candidate.sees("start")
@@ -446,6 +450,17 @@ def test_the_sound_check_is_played_and_answered(candidate: Candidate) -> None:
         candidate.press(name)
     wished = [PlaySoundCheck(), AnswerSoundCheck("60"), SetVolume(6), SetVolume(8), Continue()]
     assert candidate.told == wished
+
+
+def test_a_right_number_and_a_second_wrong_one_are_told(candidate: Candidate) -> None:
+    sound = SCREENS["04-sound-check"]
+    assert isinstance(sound, SoundCheckScreen)
+    candidate.see(replace(sound, wrong=2, is_leader_told=True))
+    assert candidate.reads("sound_error_words") == "Det er ikke riktig tall. Trykk Spill og hør en gang til."
+    assert candidate.reads("sound_told") == "Prøvelederen vet om dette og kommer. Du kan prøve igjen."
+    candidate.see(replace(sound, wrong=0, passed=True))
+    assert candidate.reads("sound_told") == "Det er riktig. Lyden virker."
+    assert not candidate.sees("sound_error_words")
 
 
 def test_the_volume_has_no_mute(candidate: Candidate) -> None:
@@ -578,6 +593,53 @@ def test_only_a_demo_window_has_a_way_out(candidate: Candidate, qtbot: QtBot) ->
     assert someone.told == [Leave()]
     demo.allow_close()
     demo.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["01-login", "01-login-200", "07-reading", "07-reading-250", "09-listening", "10-writing-200"]
+)
+def test_the_way_out_of_a_demo_covers_nothing(qtbot: QtBot, name: str) -> None:
+    demo = ExamWindow(shows_leave=True)
+    demo.resize(1366, 768)
+    demo.show()
+    someone = Candidate(demo)
+    someone.see(SCREENS[name])
+    way_out = demo.geometry_of("leave_demo")
+    others = [one for one in demo.findChildren(Pressable) if one.isVisible() and one.objectName() != "leave_demo"]
+    assert not way_out.isEmpty()
+    assert [one.objectName() for one in others if demo.geometry_of(one.objectName()).intersects(way_out)] == []
+    demo.allow_close()
+    demo.close()
+    delete(demo)
+
+
+def test_the_level_sign_draws_at_most_twelve_pictures_a_second(candidate: Candidate, qtbot: QtBot) -> None:
+    candidate.see(LISTENING)
+    sign = candidate.find("level_sign")
+    counter = _Paints()
+    sign.installEventFilter(counter)
+    for step in range(30):
+        candidate.see(replace(LISTENING, level=step / 30))
+        qtbot.wait(10)
+    lasted_s = counter.lasted_s
+    assert counter.paints <= 12 * lasted_s + 2
+
+
+class _Paints(QObject):
+    """Counts how often a widget is painted, and over how long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paints = 0
+        self._since = time.monotonic()
+
+    @property
+    def lasted_s(self) -> float:
+        return time.monotonic() - self._since
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.paints += event.type() == QEvent.Type.Paint
+        return False
 
 
 class _SecondWindows(QObject):
