@@ -30,6 +30,9 @@ GROUP_LIMIT = 256
 
 BUSY_TIMEOUT_MS = 10_000
 
+_WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+"""Durable at commit; what is deleted (shares and grants at CLOSED) is overwritten in the file."""
+
 
 @dataclass(slots=True)
 class _Write:
@@ -212,13 +215,7 @@ def _reading_engine(url: str) -> Engine:
 def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # else pysqlite commits savepoints by itself
     cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "secure_delete=ON",
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-    ):
+    for pragma in (*_WRITER_PRAGMAS, f"busy_timeout={BUSY_TIMEOUT_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -96,7 +96,7 @@ def _end_here(_number: int, _frame: FrameType | None) -> None:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A listening socket that names its protocol: else asyncio (Python 3.11) leaves Nagle's delay on, 40 ms an answer."""
+    """A socket that names its protocol: else asyncio (Python 3.11) leaves Nagle's delay on, 40 ms an answer."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
