@@ -10,7 +10,7 @@ import pytest
 from itembank.bank import Bank, read_bank
 from itembank.checks import narrowed
 from itembank.clips import build_clips, find_clip, scripts
-from itembank.errors import ClipMissingError
+from itembank.errors import ClipMissingError, SpeechError
 from itembank.keyring import KeyFolder
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +77,17 @@ def demo(whole_demo: Path, tmp_path: Path) -> Path:
     for path in (whole_demo / "build").iterdir():
         (folder / "build" / path.name).symlink_to(path)
     return folder
+
+
+@pytest.fixture(scope="session")
+def built_sample() -> Bank:
+    """The whole sample bank with its clips: built here when they are missing, at once when `bank build` has run."""
+    bank = read_bank(SAMPLE)
+    try:
+        build_clips(bank)
+    except SpeechError as error:
+        pytest.skip(str(error))
+    return bank
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ import pytest
 from engine.panel import routes
 from itembank.bank import Bank, read_bank
 from itembank.checks import check_bank, listening_durations
-from itembank.clips import build_clips
 from itembank.errors import ClipMissingError
 from itembank.forms import engine_panel
 from itembank.markup import plain_text
@@ -157,11 +156,8 @@ def test_the_hunters_exam_is_ten_items_with_a_pass_mark() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_every_route_of_the_full_listening_panel_lasts_25_to_50_minutes() -> None:
-    """Builds the clips that are missing; nothing once `bank build` has run."""
-    whole = bank("norskprove-sample")
-    build_clips(whole)
-    minutes = [row.duration_ms / 60_000 for row in listening_durations(whole) if row.panel == "listening"]
+def test_every_route_of_the_full_listening_panel_lasts_25_to_50_minutes(built_sample: Bank) -> None:
+    minutes = [row.duration_ms / 60_000 for row in listening_durations(built_sample) if row.panel == "listening"]
     assert len(minutes) == 8
     assert 25 <= min(minutes) <= max(minutes) <= 50
-    assert check_bank(whole) == ()
+    assert check_bank(built_sample) == ()

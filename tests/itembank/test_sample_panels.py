@@ -18,7 +18,6 @@ from engine.result import Result, result
 from engine.scoring import ChoiceKey, GapsKey, Key, TextKey
 from engine.state import Given
 from itembank.bank import Bank, read_bank
-from itembank.clips import build_clips
 from itembank.forms import engine_panel
 from tests.strategies import Sitting
 
@@ -133,9 +132,10 @@ def test_the_hunters_exam_is_passed_with_eight_of_ten(correct: int, level: str) 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("panel", "programme"), [("listening", "norskprove"), ("listening-today", "norskprove-today")])
-def test_listening_runs_to_its_end_by_itself_in_the_minutes_planned(panel: str, programme: str) -> None:
-    """Builds the clips that are missing; nothing once `bank build` has run."""
-    build_clips(bank("norskprove-sample"))
+def test_listening_runs_to_its_end_by_itself_in_the_minutes_planned(
+    panel: str, programme: str, built_sample: Bank
+) -> None:
+    assert built_sample.panels[panel].part == "listening"
     of = given("norskprove-sample", panel, programme)
     run = Sitting(of, Attempt.waiting(of)).log_in().prepare().start()
     started_ms = run.now_ms
