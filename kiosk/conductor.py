@@ -68,6 +68,8 @@ SAVING_SHOWN_AFTER_MS: Final = 300
 HANDING_IN_SHOWN_MS: Final = 2_000
 CHECKPOINT_EVERY: Final = 50
 """Edits between two checkpoints of a script."""
+ALIVE_EVERY_MS: Final = 500
+"""How often it is noted that the program lives: at most so much of a listening step is given back after a restart."""
 REPORT_EVERY_MS: Final = 5_000
 OFFLINE_AFTER_MS: Final = 30_000
 """Without contact for so long the room page is away, and staff may unlock at the PC."""
@@ -145,6 +147,7 @@ class Conductor:
         self._login_gate = DayCodeGate()
         self._staff_gate = DayCodeGate()
         self._staff_error = False
+        self._alive_ms = 0
         self._volume = 7
         self._sound_check_fault = ""
         self._disk_trouble = ""
@@ -752,6 +755,20 @@ class Conductor:
         if running is not None and orders is not None:
             for order in orders.orders[running.seen_order :]:
                 self._apply(order)
+        self._notice_taken_over(state)
+
+    def _notice_taken_over(self, state: RoomState) -> None:
+        """Another PC goes on with this attempt, as an order let any PC do: this one lets it go."""
+        running, roster = self._running, self._roster()
+        if running is None or roster is None or not roster.permits_handover(running.attempt.id):
+            return
+        for told in state.attempts:
+            if told.attempt == running.attempt.id and told.device != self._conditions.device and not running.is_resumed:
+                self._local[running.candidate.number, running.part.part] = replace(
+                    self._known(running), device=told.device
+                )
+                self._sign_out()
+                return
 
     def _look_for_attempts(self, state: RoomState) -> None:
         """After a restart: what lies here, and the attempt that was going on goes on by itself."""
@@ -783,8 +800,10 @@ class Conductor:
         self._running = replace(running, seen_order=order.number)
         event = self._event_of(order, running)
         if event is not None:
-            if not self._happens(event):
+            if not running.record.happens_before_due(event).is_true:
                 self._note(ORDER_SEEN, str(order.number))
+            elif running.attempt.has_ended:
+                self._part_ended(running)
         elif order.candidate == running.candidate.number:
             self._note(ORDER_SEEN, str(order.number))
         state = self._room.state
@@ -827,6 +846,9 @@ class Conductor:
                 self._player.stop()
             return
         was_over = running.attempt.has_ended
+        if self._clock.boot_ms() - self._alive_ms >= ALIVE_EVERY_MS:
+            self._alive_ms = self._clock.boot_ms()
+            self._folder.keep_alive(running.attempt.id, running.record.now_ms())
         for event in running.record.take_in_due():
             if isinstance(event, events.Warned):
                 self._warned = (event.left_ms, self._clock.boot_ms() + WARNING_STANDS_MS)

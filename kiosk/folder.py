@@ -11,7 +11,7 @@ sittings/S/grant-R     the grant for a release; wiped at CLOSED
 journals/              journal segments of all attempts, and the reserve file
 receipts/A             the store's receipts for an attempt
 settings/N.json        text size, colours and language of a candidate
-clocks/A.json          what an attempt's clock is tied to in this boot
+clocks/A.json          what an attempt's clock is tied to in this boot; A.alive: when it last ran
 high-water.json        newest version seen of every release series and ticket
 lockdown.json          lockdown steps that are done
 """
@@ -209,9 +209,24 @@ class StateFolder:
         except (KeyError, TypeError, ValueError):
             return None
 
+    def keep_alive(self, attempt: str, at_ms: int) -> None:
+        """Note that the program is alive, on the attempt's clock; not synced, since only a killed program needs it."""
+        (self.root / "clocks" / f"{_safe(attempt)}.alive").write_text(str(at_ms), encoding="ascii")
+
+    def lived_until(self, attempt: str) -> int:
+        """When the program was last alive, on the attempt's clock; 0 when nothing is known."""
+        return _lived(self.root / "clocks" / f"{_safe(attempt)}.alive")
+
     def keep_anchor(self, attempt: str, anchor: Anchor) -> None:
         """Remember what an attempt's clock is tied to."""
         write_atomically(self.root / "clocks" / f"{_safe(attempt)}.json", json.dumps(asdict(anchor)).encode())
+
+
+def _lived(path: Path) -> int:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
 
 
 def write_over(path: Path) -> None:

@@ -13,7 +13,7 @@ from kiosk.clock import Anchor, AttemptClock
 from kiosk.errors import SetUpError
 from kiosk.record import AttemptRecord
 from kiosk.roster import KnownAttempt
-from sync.bundle import AttemptBundle, read_envelopes, read_journal
+from sync.bundle import AttemptBundle, keep_handed_over, read_envelopes, read_journal
 from sync.journal import attempts_in
 from sync.keys import BoxPublic
 from sync.segment import Binding, recovery_opener, recovery_recipient
@@ -124,7 +124,9 @@ class Openings:
             SetUpError: as `resume`.
         """
         opener = recovery_opener(_recovery(room))
-        bundle = read_envelopes(room.handovers[attempt], opener, devices, attempt=attempt)
+        envelopes = room.handovers[attempt]
+        bundle = read_envelopes(envelopes, opener, devices, attempt=attempt)
+        keep_handed_over(self._folder.journals, envelopes, devices, attempt=attempt)
         return self._go_on(room, bundle, is_handover=True)
 
     # --- inside -------------------------------------------------------------------------------------------------------
@@ -147,7 +149,9 @@ class Openings:
         record = self._record(room, given, bundle.attempt, package, clock, after=bundle, attempt=attempt)
         if not attempt.has_ended:
             now_ms = record.now_ms()
-            record.happens(Resumed(now_ms, now_ms - record.attempt.at_ms, self._device))
+            lived_ms = 0 if is_handover else self._folder.lived_until(bundle.attempt)
+            down_ms = now_ms - min(now_ms, max(lived_ms, attempt.at_ms))
+            record.happens_before_due(Resumed(now_ms, down_ms, self._device))
         return Running(record, package, candidate, part, _last_order(bundle), is_resumed=True)
 
     def _record(
