@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from psychometrics import report, tables
+from psychometrics.bank_parameters import write_into_bank
 from psychometrics.carry import carry
 from psychometrics.commands import shared
+from psychometrics.commands.inputs import names
 from psychometrics.curves import curves_of
 from psychometrics.dif import Drift, drift
 from psychometrics.items import ItemParameters, read_parameters, require_unique, write_parameters
@@ -54,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--equate", help="table of equated scores, new form to base form")
     parser.add_argument("--drift", help="table of how far each common item moved")
     parser.add_argument("--out", required=True, help="the new items on the base scale, as params.csv")
+    parser.add_argument("--into-bank", help="folder of a bank: write the linked parameters into its item files")
+    parser.add_argument("--without", default="", help="items not to be written there, with commas between")
     parser.add_argument("--report", help="HTML report")
     return parser
 
@@ -72,7 +76,13 @@ def _run(arguments: argparse.Namespace) -> None:
     chosen = lines[arguments.method] if arguments.method in lines else link(kept, base, method=arguments.method)
     on_base = rescale(new, chosen)
     write_parameters(arguments.out, on_base)
-    options = {"method": chosen.method, "theta": chosen.theta_weights, "purify": arguments.purify}
+    options = {
+        "slope": chosen.slope,
+        "intercept": chosen.intercept,
+        "method": chosen.method,
+        "theta": chosen.theta_weights,
+        "purify": arguments.purify,
+    }
     made_of = shared.provenance({"new": arguments.new, "base": arguments.base}, options)
     content: dict[str, object] = {
         "method": chosen.method,
@@ -88,6 +98,11 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.cuts:
         content["cuts"] = _carried(arguments, chosen)
     shared.write_json(Path(arguments.out).with_suffix(".json"), content)
+    if arguments.into_bank:
+        unwanted = set(names(arguments.without))
+        kept_items = [item for item in on_base if item.item_id not in unwanted]
+        write_into_bank(Path(arguments.into_bank), kept_items, made_of)
+        print(f"{len(kept_items)} items written into {arguments.into_bank}; provenance in its calibrations folder")
     if arguments.equate:
         _write_equating(arguments.equate, on_base, base)
     if arguments.drift:

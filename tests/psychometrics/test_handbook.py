@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Generator
@@ -39,8 +40,11 @@ def steps(text: str) -> list[Step]:
 
 
 def run(command: str) -> str:
-    """Run `./run NAME ARGUMENTS` in this process."""
+    """Run `./run NAME ARGUMENTS` in this process, or copy a folder; built sound is not needed here."""
     words = shlex.split(command)
+    if words[:2] == ["cp", "-r"]:
+        shutil.copytree(words[2], words[3], ignore=shutil.ignore_patterns("build"))
+        return ""
     assert words[0] == "./run"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
