@@ -100,7 +100,7 @@ class Option(Pressable):
 
     def set_chosen(self, *, is_chosen: bool) -> None:
         """Show it chosen or not."""
-        # To screen readers a circle is a radio button; as such it would refuse to go out, but answers may be taken back.
+        # To screen readers a circle is a radio button; as one it would refuse to go out, but answers are taken back.
         self.setAutoExclusive(False)
         self.setChecked(is_chosen)
         self.setAutoExclusive(not self._is_square)

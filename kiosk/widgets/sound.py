@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
@@ -27,6 +27,31 @@ STEP_MS = 1000
 VOLUMES = 10
 
 
+class Pace(QObject):
+    """Lets a widget paint at most once in so many milliseconds; the last state asked for is always painted."""
+
+    def __init__(self, widget: QWidget, every_ms: int) -> None:
+        super().__init__(widget)
+        self._widget = widget
+        self._is_asked = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(every_ms)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._paint_if_asked)
+
+    def ask(self) -> None:
+        """Something changed."""
+        self._is_asked = True
+        if not self._timer.isActive():
+            self._paint_if_asked()
+
+    def _paint_if_asked(self) -> None:
+        if self._is_asked:
+            self._is_asked = False
+            self._widget.update()
+            self._timer.start()
+
+
 class LevelSign(QWidget):
     """Six bars that move with the rendered sound: flat in silence, standing still with *Ro*."""
 
@@ -35,14 +60,9 @@ class LevelSign(QWidget):
         self.look = look
         self._level = 0.0
         self._is_on = False
-        self._next_picture = QTimer(self)
-        self._next_picture.setSingleShot(True)
-        self._next_picture.timeout.connect(self._repaint)
+        self._pace = Pace(self, PICTURE_MS)
         self.setObjectName("level_sign")
         self.setFixedSize(look.text(96), look.text(84))
-
-    def _repaint(self) -> None:
-        self.update()
 
     @property
     def level(self) -> float:
@@ -55,9 +75,7 @@ class LevelSign(QWidget):
         if (wanted, is_playing) == (self._level, self._is_on):
             return
         self._level, self._is_on = wanted, is_playing
-        if not self._next_picture.isActive():
-            self.update()
-            self._next_picture.start(PICTURE_MS)
+        self._pace.ask()
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -136,9 +154,7 @@ class StepLine(QWidget):
         super().__init__()
         self.look = look
         self._steps: tuple[ListeningStep, ...] = ()
-        self._next_picture = QTimer(self)
-        self._next_picture.setSingleShot(True)
-        self._next_picture.timeout.connect(self._repaint)
+        self._pace = Pace(self, STEP_MS)
         self.setObjectName("step_line")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -158,12 +174,8 @@ class StepLine(QWidget):
         self._steps = tuple(steps)
         if is_new_step:
             self.setAccessibleName("".join(self._word(step.kind) for step in steps if step.is_present))
-        if is_new_step or not self._next_picture.isActive():
             self.update()
-            self._next_picture.start(STEP_MS)
-
-    def _repaint(self) -> None:
-        self.update()
+        self._pace.ask()
 
     @property
     def steps(self) -> tuple[ListeningStep, ...]:
