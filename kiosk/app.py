@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.attempt import state_sha256
 from kiosk.clock import SystemClock
-from kiosk.errors import KioskError, SetUpError
+from kiosk.errors import KioskError, NotEnrolledError, SetUpError
 from kiosk.folder import Enrolment, StateFolder, write_atomically
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 TICK_MS: Final = 40
-"""Often enough for a level sign at 12 pictures a second and a step that begins on time; a tick costs well under 1 ms."""
+"""Often enough for a level sign at 12 pictures a second and a step that begins on time; a tick takes well under 1 ms."""
 ROBOT_MAP_MS: Final = 100
 FOCUS_GRACE_MS: Final = 300
 """A focus that comes back within this time was Qt's own moving between windows of ours."""
@@ -55,16 +55,23 @@ class Options:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the kiosk; the exit code is 0 when staff left it, 2 when it could not start."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    options = _options(argv)
+    given = sys.argv[1:] if argv is None else argv
     try:
-        return run(options)
+        if given[:1] == ["preflight"]:
+            from kiosk.preflight import main as preflight  # noqa: PLC0415 - loaded only when asked for
+
+            return preflight(given[1:])
+        return run(_options(given))
     except KioskError as error:
         print(f"kiosk: {error}", file=sys.stderr)
         return USAGE
 
 
-def _options(argv: Sequence[str] | None) -> Options:
-    parser = argparse.ArgumentParser(prog="run kiosk", description="The exam window of one candidate's PC.")
+def _options(argv: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(
+        prog="run kiosk",
+        description="The exam window of one candidate's PC. 'run kiosk preflight --state DIR' tests the PC beforehand.",
+    )
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps this PC's keys and journals")
     parser.add_argument("--store", default="", help="address of the central store, https://…; needed to enrol")
     parser.add_argument("--ca", type=Path, help="the store's CA certificate (PEM); needed to enrol")
@@ -92,9 +99,7 @@ def run(options: Options) -> int:
         enrol(folder, keys, clock, options)
     enrolment = folder.enrolment()
     if enrolment is None:
-        raise SetUpError(
-            "This PC is not enrolled", "Start it once with --enrol TOKEN --store URL --ca FILE --seat NAME."
-        )
+        raise NotEnrolledError
     return _Program(options, folder, keys, clock, enrolment).run()
 
 

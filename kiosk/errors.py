@@ -41,6 +41,15 @@ class SetUpError(KioskError):
         super().__init__(f"{what}. {remedy}")
 
 
+class NotEnrolledError(SetUpError):
+    """This PC has no store yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This PC is not enrolled", "Start it once with --enrol TOKEN --store URL --ca FILE --seat NAME."
+        )
+
+
 class NotEnoughSpaceError(KioskError):
     """Too little free disk to begin an attempt."""
 
