@@ -1,4 +1,4 @@
-"""Pictures of every kiosk screen, drawn by the real window: `./run screens [FOLDER]` writes docs/screens/*.png."""
+"""Pictures of every kiosk screen, drawn by the real window: `./run docs` writes docs/screens/*.png."""
 
 from __future__ import annotations
 
@@ -475,7 +475,7 @@ def draw(window: ExamWindow, app: QApplication, shot: Shot, folder: Path) -> Pat
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw every screen; with names, only those. Works without a display (Qt's offscreen platform)."""
-    parser = argparse.ArgumentParser(prog="screens", description="Draw every kiosk screen as a picture.")
+    parser = argparse.ArgumentParser(prog="docs", description="Draw every kiosk screen as a picture.")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pictures go (default: docs/screens)")
     parser.add_argument("names", nargs="*", help="only screens whose name starts so")
     given = parser.parse_args(argv)
