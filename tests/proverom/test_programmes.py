@@ -51,9 +51,7 @@ FAILING = SampleCandidate("200102", "Per Dahl", "per", "rød sky 33", "theory")
 @pytest.fixture
 def hunters_exam(tmp_path: Path) -> Iterator[ExamRoom]:
     """A room that gives the hunter's exam: only file names differ from every other room."""
-    sitting = SampleSitting(
-        HUNTERS, "jegerprove-demo", "jegerprove-demo", (("theory", 20),), (PASSING, FAILING)
-    )
+    sitting = SampleSitting(HUNTERS, "jegerprove-demo", "jegerprove-demo", (("theory", 20),), (PASSING, FAILING))
     room = SampleRoom(tmp_path / "room", sitting)
     room.folder.mkdir()
     exam = ExamRoom(room.__enter__(), PASSING, FAILING)
