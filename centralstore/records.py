@@ -203,7 +203,7 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True)
 class ReadinessView:
-    """A PC of a room and its newest readiness report: ``tested_ms`` 0 = not tested; findings: check, outcome, sentence."""
+    """A PC and its newest readiness report (``tested_ms`` 0: none); findings: check, outcome, sentence."""
 
     device: str
     name: str

@@ -1,7 +1,7 @@
 """``kiosk preflight``: test this PC and its network before a sitting, and have the result recorded with its date.
 
-Every check is a function that gives a `Finding`: its code, what came of it, and one sentence with the figure. The report
-is kept in the state folder, signed, and sent to the store, which lists the PCs of a sitting that were not tested.
+Every check is a function that gives a `Finding`: its code, what came of it, and one sentence with the figure. The
+report is kept in the state folder, signed, and sent to the store, which lists the PCs that were not tested.
 """
 
 from __future__ import annotations
@@ -278,7 +278,9 @@ def count_displays() -> int:
     from PySide6.QtGui import QGuiApplication  # noqa: PLC0415 - loaded only where there is something to count
 
     app = QGuiApplication.instance() or QGuiApplication(["proverom"])
-    return len(QGuiApplication.screens()) if app is not None else 0
+    count = len(QGuiApplication.screens())
+    del app  # it had to live until here: without an application there are no screens
+    return count
 
 
 def clock_against_store(offset_ms: int) -> Finding:
