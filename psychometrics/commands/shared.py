@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.ability import Normal
 from engine.errors import EngineError
-from psychometrics.commands.inputs import BAD_INPUT
+from psychometrics.commands.inputs import BAD_INPUT, as_calibrated
 from psychometrics.data import ColumnRoles, ResponseMatrix, read_responses
 from psychometrics.errors import FrequencyError, NoCommonItemsError, PsychometricsError, UnreadableFileError
 from psychometrics.items import ItemParameters, read_parameters, read_sidecar, require_unique, sidecar_path
@@ -61,7 +61,7 @@ def responses_with_parameters(
         NoCommonItemsError: no column of the responses has parameters.
     """
     known = require_unique(read_parameters(params))
-    matrix = read_responses(path, roles)
+    matrix = as_calibrated(read_responses(path, roles), params)
     shared = [item for item in matrix.item_ids if item in known]
     if not shared:
         raise NoCommonItemsError(str(path), params)
