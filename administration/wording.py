@@ -1,0 +1,153 @@
+"""Values of the room as words: one place for what a tile, a chip or an error says. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from administration.board import Crowd, Group, RoomView, Status, Tile
+from administration.errors import AdministrationError
+from administration.oslo import clock
+from administration.texts import TEXTS, Language, say
+from centralstore.errors import (
+    FieldError,
+    LogInPausedError,
+    NoRightError,
+    NotFoundError,
+    RequestError,
+    StateError,
+    StoreError,
+    SurroundingsError,
+    TakenError,
+    WrongPasswordError,
+)
+
+UNLOCKING: Final = {Status.LOCKED: "act.unlock.short", Status.RESTARTED: "act.continue.short"}
+"""What one press answers; everything else opens the seat."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileWords:
+    """A tile's words. ``press`` is the text of a button that acts at once, "" where the button opens the seat."""
+
+    name: str
+    status: str
+    todo: str
+    press: str
+    see: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter with its count; ``show`` stands in the address."""
+
+    show: str
+    label: str
+    count: int
+    sign: str
+    colour: str
+
+
+def person(language: Language, name: str, number: str) -> str:
+    """A candidate's name; of a protected identity the number only (look.md §6)."""
+    return name or say(language, "candidate.protected", number=number)
+
+
+def tile_words(language: Language, tile: Tile) -> TileWords:
+    """What a tile says."""
+    press = UNLOCKING.get(tile.status, "")
+    return TileWords(
+        name=person(language, tile.name, tile.candidate),
+        status=status_words(language, tile),
+        todo=todo_words(language, tile),
+        press=say(language, press) if press else "",
+        see=say(language, "act.see.short") if tile.group is Group.NEED and not press else "",
+    )
+
+
+def status_words(language: Language, tile: Tile) -> str:
+    """The status word with its time."""
+    return say(language, f"status.{tile.status.value}", time=clock(tile.since_ms), minutes=_figure(tile.left_minutes))
+
+
+def todo_words(language: Language, tile: Tile) -> str:
+    """What is to be done, or where the candidate is."""
+    key = f"todo.{tile.status.value}"
+    if tile.status is Status.RUNNING and tile.left_minutes is not None:
+        key = "todo.running.time"
+    if tile.status is Status.LOCKED and f"todo.locked.{tile.lock_cause}" in TEXTS:
+        key = f"todo.locked.{tile.lock_cause}"
+    if key not in TEXTS:
+        return ""
+    return say(language, key, time=clock(tile.since_ms), task=tile.task, minutes=_figure(tile.left_minutes))
+
+
+def crowd_words(language: Language, crowd: Crowd) -> str:
+    """One line for what many share."""
+    return say(language, f"crowd.{crowd.status.value}", count=crowd.count)
+
+
+def chips(language: Language, view: RoomView) -> tuple[Chip, ...]:
+    """The filters over the tiles, in the order of the pictures; a phone shows need, follow, running and done."""
+    count = {group: len(view.in_group(group)) for group in Group}
+    rows = (
+        ("all", len(view.tiles), "", ""),
+        ("need", count[Group.NEED], "triangle", "bad"),
+        ("follow", count[Group.FOLLOW], "clock", "warn"),
+        ("running", count[Group.RUNNING], "disc", "accent"),
+        ("waiting", count[Group.WAITING], "ring", "ink2"),
+        ("delivered", view.count(Status.DELIVERED), "tick", "ok"),
+        ("no_show", view.count(Status.NO_SHOW), "dash", "ink2"),
+        ("done", count[Group.DONE], "tick", "ok"),
+    )
+    return tuple(
+        Chip(show, say(language, f"chip.{show}"), number, sign, colour)
+        for show, number, sign, colour in rows
+        if number or show != "waiting"
+    )
+
+
+def is_shown(show: str, tile: Tile) -> bool:
+    """Whether a tile passes a filter."""
+    return {
+        "need": tile.group is Group.NEED,
+        "follow": tile.group is Group.FOLLOW,
+        "running": tile.group is Group.RUNNING,
+        "waiting": tile.group is Group.WAITING,
+        "done": tile.group is Group.DONE,
+        "delivered": tile.status is Status.DELIVERED,
+        "no_show": tile.status is Status.NO_SHOW,
+    }.get(show, True)
+
+
+def error_words(language: Language, error: StoreError | AdministrationError, act: str = "") -> str:
+    """What staff is told of a refusal; the cause stays in the log."""
+    return say(language, _error_key(error, act), seconds=getattr(error, "wait_s", 0))
+
+
+def _error_key(error: StoreError | AdministrationError, act: str) -> str:
+    if isinstance(error, AdministrationError):
+        return error.text
+    if isinstance(error, FieldError) and f"error.field.{error.field}" in TEXTS:
+        return f"error.field.{error.field}"
+    if isinstance(error, StateError) and act in _ACT_ERRORS and not isinstance(error, TakenError):
+        return _ACT_ERRORS[act]
+    return next((text for kind, text in _STORE_ERRORS if isinstance(error, kind)), "error.fault")
+
+
+_ACT_ERRORS: Final = {"sign_list": "error.list", "close": "error.close", "open": "error.grants"}
+
+_STORE_ERRORS: Final = (
+    (LogInPausedError, "login.paused"),
+    (WrongPasswordError, "login.wrong"),
+    (NoRightError, "error.no_right"),
+    (NotFoundError, "error.not_found"),
+    (TakenError, "error.taken"),
+    (StateError, "error.wrong_state"),
+    (RequestError, "error.form"),
+    (SurroundingsError, "error.surroundings"),
+)
+
+
+def _figure(minutes: int | None) -> str:
+    return "" if minutes is None else str(minutes)
