@@ -140,6 +140,8 @@ class NullSink:
             process.terminate()
             process.wait(timeout=10)
         self._reader.join(timeout=10)
+        if self._recorder.stdout is not None:
+            self._recorder.stdout.close()
 
     def _record(self) -> subprocess.Popen[bytes]:
         command = [_program("parec"), "-d", "exam.monitor", "--raw", f"--rate={SAMPLE_RATE_HZ}", "--channels=1"]
