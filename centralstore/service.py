@@ -310,7 +310,7 @@ def _add_delivery_routes(app: FastAPI, store: Store, door: _Door) -> None:
     @app.post("/v1/envelopes")
     async def envelopes(request: Request) -> Response:
         caller = await door.caller(request, MAX_ENVELOPE_BYTES)
-        kept = await asyncio.wrap_future(store.keep_envelope(caller.body))
+        kept = await asyncio.wrap_future(store.keep_envelope(caller.body, (caller.device, caller.key)))
         return _bytes(kept.receipt, 409 if kept.is_conflict else 200)
 
     @app.get("/v1/receipts")

@@ -49,18 +49,22 @@ class Kept:
 class Delivery(Devices):
     """Envelopes, receipts, progress."""
 
-    def keep_envelope(self, data: bytes) -> Future[Kept]:
+    def keep_envelope(self, data: bytes, sender: tuple[DeviceView, VerifyKey] | None = None) -> Future[Kept]:
         """Check an envelope and keep it; the future ends when it is durable.
 
         The signature of an enrolled, cleared, not revoked PC is checked before anything is stored. The same envelope
         again gives the same receipt; another one for the same place is kept as a conflict and the receipt says so.
+
+        Args:
+            data: the envelope as received.
+            sender: the PC that sent it and its key, where that is known.
 
         Raises:
             DamagedError: it cannot be read or its signature does not hold.
             UnknownDeviceError: from a PC that may not be used.
         """
         try:
-            device = self._sender(envelopes.claimed_device(data))
+            device = self._maker(envelopes.claimed_device(data), sender)
             envelope = envelopes.verify(data, device.key)
         except SyncDataError as error:
             raise DamagedError("Envelope", str(error).rstrip(".")) from error
@@ -205,10 +209,14 @@ class Delivery(Devices):
             )
         )
 
-    def _sender(self, device: str) -> _Sender:
-        view, _, key = self.device_keys(device)
+    def _maker(self, device: str, sender: tuple[DeviceView, VerifyKey] | None) -> _Maker:
+        """The PC that made an envelope: mostly the one that sends it, whose key was looked up already."""
+        if sender is not None and sender[0].id == device:
+            view, key = sender
+        else:
+            view, _, key = self.device_keys(device)
         require_cleared(view)
-        return _Sender(view.id, key)
+        return _Maker(view.id, key)
 
     def _receipt_of(self, header: envelopes.EnvelopeHeader, sha256: str) -> bytes:
         receipt = Receipt(
@@ -259,7 +267,7 @@ class Delivery(Devices):
 
 
 @dataclass(frozen=True, slots=True)
-class _Sender:
+class _Maker:
     id: str
     key: VerifyKey
 
