@@ -458,6 +458,8 @@ def draw(window: ExamWindow, app: QApplication, shot: Shot, folder: Path) -> Pat
     from PySide6.QtWidgets import QAbstractButton
 
     window.resize(*shot.size)
+    # From a clean glass: nothing of the screen before is kept, neither focus nor scroll positions.
+    window.show_screen(EndScreen(kind="closed"))
     window.show_screen(shot.screen)
     for _turn in range(4):
         app.processEvents()

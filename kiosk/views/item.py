@@ -14,6 +14,7 @@ from itembank.content import ChoiceGap, HotWord, ItemContent, TextGap, Words
 from itembank.content import Option as OptionContent
 from kiosk.look.look import Look
 from kiosk.look.tokens import QUESTION, SMALL, SMALL_MEDIUM
+from kiosk.views.base import View
 from kiosk.widgets.boxes import column, row
 from kiosk.widgets.inline import GapChoice, GapField, HotWordButton, OpenList, chosen_words
 from kiosk.widgets.option import Drawing, Option, OptionGroup, PictureOption
@@ -126,7 +127,7 @@ class ItemPanel(QWidget):
         self.open_list = opened
         opened.closed.connect(self._list_closed)
         opened.chose.connect(partial(self._choose_gap, choice))
-        within = self.window()
+        within = view_of(self)
         text = self._blocks or choice
         bottom = text.mapTo(within, QPoint(0, text.height())).y()
         top = text.mapTo(within, QPoint(0, 0)).y()
@@ -230,3 +231,11 @@ def _indented(held: QWidget) -> QHBoxLayout:
     inside = row(margins=(GROUP_MARGIN, 0, GROUP_MARGIN, 0))
     inside.addWidget(held)
     return inside
+
+
+def view_of(inside: QWidget) -> QWidget:
+    """The view a widget stands in: what opens over it goes with it."""
+    above = inside.parentWidget()
+    while above is not None and not isinstance(above, View):
+        above = above.parentWidget()
+    return above or inside.window()

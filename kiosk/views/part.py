@@ -295,6 +295,7 @@ class ReadColumn(Panel):
         inside.addWidget(self.scroll_area)
         self.setLayout(inside)
         self.more.setParent(self)
+        self.scroll_area.covered_below = self.more.height_wished
         bar = self.scroll_area.verticalScrollBar()
         bar.valueChanged.connect(self._scrolled)
         bar.rangeChanged.connect(self._settle)

@@ -335,9 +335,13 @@ class ReadingView(View):
     def _open_list(self) -> None:
         opened = TaskList(self.look, self.screen_now)
         opened.strip.went.connect(self._go_from_list)
-        opened.closed.connect(lambda: self.list_button.setFocus(Qt.FocusReason.OtherFocusReason))
+        opened.closed.connect(self._list_closed)
         opened.open_over(self)
         self.task_list = opened
+
+    def _list_closed(self) -> None:
+        self.task_list = None
+        self.list_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _go_from_list(self, item: str) -> None:
         if self.task_list is not None:

@@ -23,7 +23,7 @@ from typing_extensions import override
 from kiosk.intents import BlockedKey, EditText, Intent, Leave, PrintRefused, SetTextSize
 from kiosk.look.fonts import load_carried
 from kiosk.look.look import Look
-from kiosk.screens import HandInScreen, LeaveModuleScreen, Screen
+from kiosk.screens import HandInScreen, LeaveModuleScreen, LockedScreen, Screen
 from kiosk.views.base import View
 from kiosk.views.dialogs import Dialog, hand_in_dialog, leave_dialog
 from kiosk.views.keys import judge
@@ -109,6 +109,8 @@ class ExamWindow(QWidget):
         if is_new_look or self._view is None or not self._view.refresh(under):
             self._build(under, keeps=before is not None and identity(before) == identity(screen))
         self._show_dialog(screen, is_new_look=is_new_look)
+        if isinstance(screen, LockedScreen) and self._sheet is not None:
+            self._sheet.close_overlay()
         if is_new_look and self._sheet is not None:
             self._reopen_sheet()
 
@@ -240,6 +242,8 @@ class ExamWindow(QWidget):
         self._overlay_key = key
         if key is None:
             if is_new_step and self._view is not None:
+                # Back at the tasks: keys count again, but one that is still held does not.
+                self._step_is_old()
                 self._focus_first()
             return
         if self._overlay is None and self._look is not None and self._view is not None:
@@ -253,13 +257,10 @@ class ExamWindow(QWidget):
                 self._begin_step()
 
     def _focus_first(self) -> None:
-        view = self._view
-        focused = self._focused()
-        if view is None or (focused is not None and view.isAncestorOf(focused) and focused.isVisible()):
-            return
-        first = view.first_focus()
+        first = self._view.first_focus() if self._view is not None else None
         if first is not None:
             first.setFocus(Qt.FocusReason.OtherFocusReason)
+            self._follow_focus(first)
 
     def open_settings(self) -> None:
         """Open *Tekst og farger* over whatever is shown."""
@@ -364,6 +365,10 @@ class ExamWindow(QWidget):
         kind = event.type()
         if kind == QEvent.Type.ToolTip:
             return True
+        if kind == QEvent.Type.WindowDeactivate and watched is self:
+            # Keys that go up elsewhere would seem held for ever.
+            self._keys_down.clear()
+            self._end_ignoring()
         if not isinstance(event, QKeyEvent) or kind not in (
             QEvent.Type.KeyPress,
             QEvent.Type.KeyRelease,

@@ -130,6 +130,8 @@ class Scroll(QScrollArea):
     def __init__(self, look: Look, name: str, held: QWidget, *, ground: str) -> None:
         super().__init__()
         self.look = look
+        self.covered_below = 0
+        """How much of the bottom is covered by a line that says there is more."""
         self.setObjectName(name)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

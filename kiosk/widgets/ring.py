@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
+from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
 from kiosk.look.look import Look, colour
 from kiosk.look.tokens import CONTRAST_RING_GAP, CONTRAST_RING_WIDTH, HALO_WIDTH, RADIUS_BUTTON, RING_GAP, RING_WIDTH
+from kiosk.widgets.boxes import Scroll
 
 RING_PROPERTY = "ringTarget"
 """A focused widget may name the ancestor the ring goes round (its frame); "inside": the ring stands in its edge."""
@@ -123,11 +124,6 @@ def show_clear_of_bars(focused: QWidget, margin: int) -> None:
     """Scroll a focused widget into sight, clear of its scroll area's edges."""
     above = focused.parentWidget()
     while above is not None:
-        if isinstance(above, QScrollArea):
-            above.ensureWidgetVisible(focused, margin, margin)
+        if isinstance(above, Scroll):
+            above.ensureWidgetVisible(focused, margin, margin + above.covered_below)
         above = above.parentWidget()
-
-
-def focused_widget() -> QWidget | None:
-    """The program's focused widget."""
-    return QApplication.focusWidget()

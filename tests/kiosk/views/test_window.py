@@ -308,6 +308,16 @@ def test_a_step_takes_no_key_for_400_ms_and_until_key_up(candidate: Candidate, q
     assert candidate.told == [BackToTasks()]
 
 
+def test_a_key_that_goes_up_in_another_window_does_not_lock_the_dialog(candidate: Candidate) -> None:
+    candidate.see(BEHIND)
+    QTest.keyPress(candidate.find("next"), Qt.Key.Key_Return)
+    candidate.see(replace(LEAVE, step=2))
+    QApplication.sendEvent(candidate.window, QEvent(QEvent.Type.WindowDeactivate))
+    candidate.window._step_is_old()
+    QTest.keyClick(candidate.find("dialog_back"), Qt.Key.Key_Return)
+    assert candidate.told[-1:] == [BackToTasks()]
+
+
 def test_a_double_click_does_not_run_through_a_step(candidate: Candidate) -> None:
     candidate.see(LEAVE)
     QTest.mouseClick(candidate.find("dialog_on"), Qt.MouseButton.LeftButton)
@@ -531,6 +541,49 @@ def test_one_column_offers_the_text_the_question_and_the_task_list(candidate: Ca
     candidate.press("task_list_button")
     candidate.press("strip_3")
     assert candidate.told == [GoTo("R-203")]
+
+
+def test_a_closed_task_list_leaves_nothing_behind(candidate: Candidate) -> None:
+    candidate.see(SCREENS["07-reading-contrast-200"])
+    candidate.press("task_list_button")
+    candidate.key(Qt.Key.Key_Escape)
+    candidate.key(Qt.Key.Key_Escape)
+    assert not candidate.sees("task_list")
+    assert candidate.focus == "task_list_button"
+    assert candidate.told == []
+
+
+def test_locking_takes_open_sheets_and_lists_away(candidate: Candidate) -> None:
+    candidate.see(replace(READING, item=INLINE_ITEM, response=None))
+    candidate.press("gap_g1")
+    candidate.see(SCREENS["14-locked"])
+    assert not candidate.sees("open_list")
+    candidate.see(READING)
+    candidate.press("text_and_colours")
+    candidate.see(SCREENS["14-locked"])
+    assert not candidate.sees("settings")
+    candidate.see(READING)
+    assert candidate.focus == "option_b"
+
+
+def test_a_declined_dialog_gives_the_focus_back(candidate: Candidate) -> None:
+    candidate.see(HandInScreen(behind=WRITING, step=1, tasks=HAND_IN_TASKS))
+    candidate.see(WRITING)
+    assert candidate.focus == "editor"
+    candidate.type("a")
+    assert candidate.told_of(EditText)
+
+
+def test_a_focused_answer_is_scrolled_clear_of_the_line_below(candidate: Candidate) -> None:
+    candidate.window.resize(1366, 520)
+    candidate.see(READING)
+    candidate.key(Qt.Key.Key_Down)
+    candidate.key(Qt.Key.Key_Down)
+    assert candidate.focus == "option_d"
+    option, line = candidate.find("option_d"), candidate.window.findChild(QWidget, "question_continues")
+    assert line is not None
+    bottom = option.mapTo(candidate.window, QPoint(0, option.height())).y()
+    assert not line.isVisible() or bottom <= line.mapTo(candidate.window, QPoint(0, 0)).y()
 
 
 def test_in_one_column_the_saved_sign_shows_only_when_something_is_not_saved(candidate: Candidate) -> None:
