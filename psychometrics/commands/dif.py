@@ -4,8 +4,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from psychometrics import dif, report, tables
 from psychometrics.commands import shared
 from psychometrics.commands.inputs import add_response_options, roles_of
@@ -61,7 +59,8 @@ def _run(arguments: argparse.Namespace) -> None:
     made_of = shared.provenance({"responses": arguments.responses}, {**options, "params": arguments.params})
     tables.write_table(arguments.out, HEADER, rows)
     shared.write_json(Path(arguments.out).with_suffix(".json"), {"provenance": made_of})
-    _tell(matrix, arguments.focal, mantel, logistic, ratios)
+    header, shown = _summary(mantel, logistic, ratios)
+    _tell(matrix, arguments.focal, header, shown)
     if arguments.report:
         sections = [
             report.Section(
@@ -69,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 "Delta with 95 % interval; blue ground: negligible, yellow: moderate. Classes A, B, C after ETS.",
                 report.dif_forest(mantel),
             ),
-            report.Section("All methods", "", report.table(HEADER, [[_short(c) for c in row] for row in rows])),
+            report.Section("All methods", "The table beside this report has all figures.", report.table(header, shown)),
         ]
         lead = f"Focal group {arguments.focal}, {matrix.n_persons} persons, {matrix.n_items} items."
         report.write_page(Path(arguments.report), "Differential item functioning", lead, sections, made_of)
@@ -102,26 +101,18 @@ def _rows(
     return rows
 
 
-def _tell(
-    matrix: ResponseMatrix,
-    focal: str,
-    mantel: Sequence[dif.MantelHaenszel],
-    logistic: Sequence[dif.LogisticDif],
-    ratios: Sequence[dif.LikelihoodRatioDif],
-) -> None:
+def _tell(matrix: ResponseMatrix, focal: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     n_focal = int(dif.focal_mask(matrix, focal).sum())
     print(f"focal group {focal}: {n_focal} persons; reference: {matrix.n_persons - n_focal}")
-    header = [
-        "item",
-        "MH chi2",
-        "p",
-        "delta",
-        "class",
-        "logistic",
-        "p",
-        "class",
-        *(["LR", "p", "class"] if ratios else []),
-    ]
+    shared.show(header, rows)
+
+
+def _summary(
+    mantel: Sequence[dif.MantelHaenszel], logistic: Sequence[dif.LogisticDif], ratios: Sequence[dif.LikelihoodRatioDif]
+) -> tuple[list[str], list[list[str]]]:
+    """The figures that decide, for the terminal and the report."""
+    more = ["LR", "p", "class"] if ratios else []
+    header = ["item", "MH chi2", "p", "delta", "class", "logistic", "p", "class", *more]
     rows: list[list[str]] = []
     for k, (m, g) in enumerate(zip(mantel, logistic, strict=True)):
         row = [m.item_id, f"{m.chi_square:.4f}", f"{m.p:.4f}", f"{m.delta:.4f}", m.effect]
@@ -129,10 +120,4 @@ def _tell(
         if ratios:
             row += [f"{ratios[k].statistic:.4f}", f"{ratios[k].p:.4f}", ratios[k].effect]
         rows.append(row)
-    shared.show(header, rows)
-
-
-def _short(cell: tables.Cell) -> str:
-    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
-        return ""
-    return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
+    return header, rows

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import sys
 import time
@@ -31,6 +32,9 @@ def told(work: Callable[[], None]) -> int:
         work()
     except (PsychometricsError, EngineError) as error:
         print(error, file=sys.stderr)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(UnreadableFileError(str(error.filename), error.strerror or str(error)), file=sys.stderr)
     else:
