@@ -7,74 +7,53 @@ it: `wish` (something was done at the screen) and `tick` (time went on, or the r
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from engine import events
 from engine.admission import AdmissionReason
 from engine.events import Event
 from engine.state import Phase
-from kiosk import intents, present
+from kiosk import intents
 from kiosk.director import SoundDirector
 from kiosk.errors import KioskError, SoundError
-from kiosk.openings import IS_ONGOING, ORDER_SEEN, Openings, Running
-from kiosk.present import Scene, Seat
+from kiosk.openings import IS_ONGOING, ORDER_SEEN, Running
 from kiosk.room import Watch
-from kiosk.roster import KnownAttempt, Roster, newest, part_title
+from kiosk.roster import KnownAttempt
 from kiosk.screens import (
-    DeliveredScreen,
-    EndScreen,
-    HandingInScreen,
-    LockedScreen,
-    LockReason,
-    LoginScreen,
     RefusedKind,
-    RefusedScreen,
-    ResumedScreen,
-    SavedHereScreen,
-    SavedState,
     Screen,
     Settings,
-    StartScreen,
-    WaitScreen,
 )
 from kiosk.sound import decode
-from kiosk.starting import Draft, clock_time, end_screen, personal_data_screen, question_due, question_screen
+from kiosk.starting import Draft, question_due
 from sync.daycode import DayCodeGate, accepts_day_code
 from sync.errors import DiskSpaceError, JournalFailedError, SyncError
 from sync.keys import VerifyKey
 from sync.passwords import PasswordVerifier
-from sync.progress import Incident, Progress
+from sync.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from itembank.content import PersonalDataForm, PublicContent
     from kiosk.clock import Clock
     from kiosk.folder import StateFolder
     from kiosk.room import Room, RoomState
     from kiosk.sound import Player
     from sync.orders import Order
-    from sync.passwords import Cost
-    from sync.writer import JournalTrouble
+
+from kiosk.answering import Answering
+from kiosk.desk import Conditions
 
 _log = logging.getLogger(__name__)
 
 WELCOME_BACK_MS: Final = 3_000
 WARNING_STANDS_MS: Final = 20_000
-SAVING_SHOWN_AFTER_MS: Final = 300
-HANDING_IN_SHOWN_MS: Final = 2_000
-CHECKPOINT_EVERY: Final = 50
-"""Edits between two checkpoints of a script."""
 ALIVE_EVERY_MS: Final = 500
 """How often it is noted that the program lives: at most so much of a listening step is given back after a restart."""
-REPORT_EVERY_MS: Final = 5_000
-OFFLINE_AFTER_MS: Final = 30_000
-"""Without contact for so long the room page is away, and staff may unlock at the PC."""
 
-Dialog = tuple[Literal["leave", "hand_in"], Literal[1, 2]]
+
 REFUSED: Final[Mapping[AdmissionReason, RefusedKind]] = {
     AdmissionReason.DEVICE_NOT_CLEARED: "wrong_device",
     AdmissionReason.NOT_ON_LIST: "not_on_list",
@@ -89,18 +68,7 @@ REFUSED: Final[Mapping[AdmissionReason, RefusedKind]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """How this PC is to run: its name in the room, costs and limits, whether a focus loss locks the screen."""
-
-    device: str
-    seat: str
-    password_minimum: Cost
-    free_needed: int
-    locks_on_focus_loss: bool
-
-
-class Conductor:
+class Conductor(Answering):
     """One candidate at a time, from log-in to the end.
 
     Args:
@@ -120,43 +88,16 @@ class Conductor:
         show: Callable[[Screen], None],
         leave: Callable[[], None],
     ) -> None:
-        self._conditions = conditions
-        self._folder = folder
-        self._clock = clock
-        self._room = room
-        self._player = player
-        self._sign_report = sign_report
-        self._show = show
-        self._leave = leave
-        self._openings = Openings(
-            folder, conditions.device, clock, free_needed=conditions.free_needed, on_trouble=self._on_disk_trouble
+        super().__init__(
+            conditions,
+            folder=folder,
+            clock=clock,
+            room=room,
+            player=player,
+            sign_report=sign_report,
+            show=show,
+            leave=leave,
         )
-        self._settings = Settings()
-        self._draft = Draft()
-        self._running: Running | None = None
-        self._director: SoundDirector | None = None
-        self._local: dict[tuple[str, str], KnownAttempt] = {}
-        self._has_looked = False
-        self._dialog: Dialog | None = None
-        self._choosing_in = ""
-        self._warned: tuple[int, int] | None = None
-        self._welcome_until_ms = 0
-        self._unsaved_since_ms: int | None = None
-        self._ended_at_ms = 0
-        self._gate = DayCodeGate()
-        self._login_gate = DayCodeGate()
-        self._staff_gate = DayCodeGate()
-        self._staff_error = False
-        self._alive_ms = 0
-        self._volume = 7
-        self._sound_check_fault = ""
-        self._disk_trouble = ""
-        self._edits_since_check: dict[str, int] = {}
-        self._incidents: list[Incident] = []
-        self._sequence = 0
-        self._reported: tuple[int, object] = (0, None)
-        self._taking_over = ""
-        self._shown: Screen | None = None
         self._handlers: Mapping[type[intents.Intent], Callable[..., None]] = {
             intents.LogIn: self._log_in,
             intents.ConfirmName: self._confirm_name,
@@ -196,16 +137,6 @@ class Conductor:
         }
 
     # --- what drives it -----------------------------------------------------------------------------------------------
-
-    @property
-    def running(self) -> Running | None:
-        """The attempt at this PC now."""
-        return self._running
-
-    @property
-    def shown(self) -> Screen | None:
-        """The screen on the glass."""
-        return self._shown
 
     def wish(self, intent: intents.Intent) -> None:
         """Do what was wished for, if it holds, and show what is true then."""
@@ -299,9 +230,6 @@ class Conductor:
             self._draft.waiting = "preparing"
             self._room.want_handover(known.attempt)
 
-    def _is_elsewhere(self, known: KnownAttempt) -> bool:
-        return known.device != self._conditions.device
-
     def _enter(self, running: Running) -> None:
         """Sit down at an attempt."""
         self._running = running
@@ -384,12 +312,6 @@ class Conductor:
         self._draft.chosen_number = wish.number
         self._draft.error = ""
 
-    def _set_volume(self, wish: intents.SetVolume) -> None:
-        self._volume = min(10, max(1, wish.volume))
-        self._player.set_volume(self._volume)
-        if self._running is not None and self._running.attempt.phase is Phase.RUNNING:
-            self._happens(events.VolumeSet(self._now(), self._volume))
-
     def _type_day_code(self, wish: intents.TypeDayCode) -> None:
         running, roster = self._running, self._roster()
         if running is None or roster is None:
@@ -425,16 +347,6 @@ class Conductor:
             return
         self._draft.page = wish.page
         self._information_shown()
-
-    def _information_shown(self) -> None:
-        """The information counts as read when its last page is on the screen."""
-        running, public = self._running, self._public()
-        if running is None or public is None or running.attempt.is_information_read:
-            return
-        texts = public.texts.get(self._settings.language, public.texts["nb"])
-        last = len(texts.information.get(running.part.part, ())) - 1
-        if self._draft.page >= last:
-            self._happens(events.InformationRead(self._now()))
 
     def _continue(self, _wish: intents.Continue) -> None:
         running = self._running
@@ -499,145 +411,6 @@ class Conductor:
         if self._happens(events.Started(self._now())):
             self._show_first()
 
-    def _show_first(self) -> None:
-        """Put the first item or task of what was entered on the screen; listening does it by its script."""
-        running = self._running
-        if running is None or running.attempt.rules.is_script_driven:
-            return
-        here: tuple[str, ...] = running.attempt.items or running.attempt.tasks
-        if here:
-            self._happens(events.ItemShown(self._now(), here[0]))
-
-    # --- answering ----------------------------------------------------------------------------------------------------
-
-    def _places(self) -> tuple[str, ...]:
-        running = self._running
-        return () if running is None else (running.attempt.items or running.attempt.tasks)
-
-    def _go_to(self, wish: intents.GoTo) -> None:
-        self._dialog = None
-        self._choosing_in = ""
-        self._check_texts()
-        self._happens(events.ItemShown(self._now(), wish.item))
-
-    def _step(self, by: int) -> None:
-        running = self._running
-        here = self._places()
-        if running is None or running.attempt.item not in here:
-            return
-        place = here.index(running.attempt.item) + by
-        if 0 <= place < len(here):
-            self._go_to(intents.GoTo(here[place]))
-        elif place == len(here):
-            self._dialog = ("hand_in", 1) if running.attempt.task_set is not None else ("leave", 1)
-
-    def _previous(self, _wish: intents.Previous) -> None:
-        self._step(-1)
-
-    def _next(self, _wish: intents.Next) -> None:
-        self._step(1)
-
-    def _answer(self, wish: intents.Answer) -> None:
-        self._happens(events.Answered(self._now(), wish.item, wish.response))
-
-    def _ask_to_leave(self, _wish: intents.LeaveModule) -> None:
-        if self._running is not None and self._running.attempt.phase is Phase.RUNNING:
-            self._dialog = ("leave", 1)
-
-    def _confirm_leave(self, wish: intents.ConfirmLeave) -> None:
-        running = self._running
-        if running is None or self._dialog != ("leave", wish.step):
-            return
-        if wish.step == 1:
-            self._dialog = ("leave", 2)
-            return
-        self._dialog = None
-        attempt = running.attempt
-        if attempt.is_last_module:
-            self._submit()
-        elif attempt.module is not None and self._happens(events.ModuleLeft(self._now(), attempt.module)):
-            self._show_first()
-
-    def _back_to_tasks(self, _wish: intents.BackToTasks) -> None:
-        self._dialog = None
-
-    def _choose_topic(self, wish: intents.ChooseTopic) -> None:
-        if not wish.task:
-            self._choosing_in = wish.slot
-        elif self._happens(events.TopicChosen(self._now(), wish.slot, wish.task)):
-            self._choosing_in = ""
-            self._happens(events.ItemShown(self._now(), wish.task))
-
-    def _edit(self, wish: intents.EditText) -> None:
-        running = self._running
-        if running is None:
-            return
-        edit = events.Edited(self._now(), wish.task, wish.position, wish.deleted, wish.inserted, wish.cause)
-        happened = running.record.happens_soon(edit)
-        if not happened.is_true:
-            _log.error("an edit of task %s was refused: %s", wish.task, happened.refused)
-            self._note("edit_refused", happened.refused)
-            return
-        count = self._edits_since_check.get(wish.task, 0) + 1
-        self._edits_since_check[wish.task] = count
-        if count >= CHECKPOINT_EVERY:
-            self._check_text(wish.task)
-
-    def _check_texts(self) -> None:
-        for task in [task for task, count in self._edits_since_check.items() if count]:
-            self._check_text(task)
-
-    def _check_text(self, task: str) -> None:
-        running = self._running
-        if running is None:
-            return
-        text = next((text for each, text in running.attempt.texts.items() if each == task), "")
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        running.record.happens_soon(events.TextChecked(self._now(), task, len(text), digest))
-        self._edits_since_check[task] = 0
-
-    def _key_timed(self, wish: intents.KeyTimed) -> None:
-        running = self._running
-        if running is not None and "keys" in running.attempt.rules.logs:
-            running.record.key_timed(wish, self._now())
-
-    def _ask_to_hand_in(self, _wish: intents.GoToHandIn) -> None:
-        running = self._running
-        if running is not None and running.attempt.phase is Phase.RUNNING:
-            self._dialog = ("leave", 1) if running.attempt.task_set is None else ("hand_in", 1)
-
-    def _hand_in(self, wish: intents.HandIn) -> None:
-        if self._dialog != ("hand_in", wish.step):
-            return
-        if wish.step == 1:
-            self._dialog = ("hand_in", 2)
-        else:
-            self._dialog = None
-            self._check_texts()
-            self._submit()
-
-    def _submit(self) -> None:
-        self._happens(events.Submitted(self._now(), "candidate"))
-
-    # --- settings -----------------------------------------------------------------------------------------------------
-
-    def _set_text_size(self, wish: intents.SetTextSize) -> None:
-        self._keep(replace(self._settings, text_size=wish.text_size))
-
-    def _set_theme(self, wish: intents.SetTheme) -> None:
-        self._keep(replace(self._settings, theme=wish.theme))
-
-    def _set_still(self, wish: intents.SetStill) -> None:
-        self._keep(replace(self._settings, is_still=wish.is_still))
-
-    def _set_language(self, wish: intents.SetLanguage) -> None:
-        self._keep(replace(self._settings, language=wish.language))
-
-    def _keep(self, settings: Settings) -> None:
-        self._settings = settings
-        if self._running is not None:
-            self._folder.keep_settings(self._running.candidate.number, settings)
-
     # --- staff and incidents ------------------------------------------------------------------------------------------
 
     def _unlock_at_pc(self, wish: intents.UnlockAtPc) -> None:
@@ -658,21 +431,8 @@ class Conductor:
         self._staff_error = not is_right
         return is_right
 
-    def _may_unlock_here(self) -> bool:
-        """Only with the room page away: never a staff password on a candidate's PC while the network is there."""
-        return self._clock.wall_ms() - self._room.state.contact_ms > OFFLINE_AFTER_MS
-
     def _leave_demo(self, _wish: intents.Leave) -> None:
         self._leave()
-
-    def _blocked_key(self, wish: intents.BlockedKey) -> None:
-        self._note("key_blocked", wish.detail)
-
-    def _paste_refused(self, _wish: intents.PasteRefused) -> None:
-        self._note("paste_refused", "")
-
-    def _print_refused(self, wish: intents.PrintRefused) -> None:
-        self._note("print_refused", wish.detail)
 
     # --- after the end ------------------------------------------------------------------------------------------------
 
@@ -724,25 +484,6 @@ class Conductor:
             self._room.hurry()
 
     # --- the room -----------------------------------------------------------------------------------------------------
-
-    def _roster(self) -> Roster | None:
-        state = self._room.state
-        if state.ticket is None or state.orders is None:
-            return None
-        told = [each for each in state.attempts if each.device != self._conditions.device or not self._has_looked]
-        ours = list(self._local.values())
-        attempts = newest([*ours, *told]) if not ours else newest([*told, *ours])
-        elsewhere = {
-            (each.candidate, each.part): each
-            for each in told
-            if each.device != self._conditions.device and self._is_newer(each)
-        }
-        return Roster(state.ticket, self._conditions.device, state.orders.orders, {**attempts, **elsewhere})
-
-    def _is_newer(self, told: KnownAttempt) -> bool:
-        """Whether what the store tells of another PC stands over what this PC has: another attempt, or the same moved."""
-        ours = self._local.get((told.candidate, told.part))
-        return ours is None or ours.phase is Phase.RESET or (ours.attempt == told.attempt and ours.phase in IS_ONGOING)
 
     def _take_in_room(self) -> None:
         state = self._room.state
@@ -798,8 +539,6 @@ class Conductor:
         if running is None:
             return
         self._running = replace(running, seen_order=order.number)
-        if order.kind == "start_part" and order.part == running.part.part:
-            self._warn_without_sound_check(running)
         event = self._event_of(order, running)
         if event is not None:
             if not running.record.happens_before_due(event).is_true:
@@ -813,11 +552,6 @@ class Conductor:
             self._room.acknowledge(state.ticket.sitting, order.number, self._clock.wall_ms())
         if order.kind == "permit_handover" and order.data.get("attempt") == running.attempt.id:
             self._moved_away(order)
-
-    def _warn_without_sound_check(self, running: Running) -> None:
-        """Listening is to start and nobody has heard the sound here: the test leader is told (reglement 3.14)."""
-        if "sound_check" in running.attempt.missing_before_start:
-            self._note("sound_check_failed", "not passed at the start")
 
     def _event_of(self, order: Order, running: Running) -> Event | None:
         if order.candidate != running.candidate.number or order.part not in {"", running.part.part}:
@@ -877,325 +611,9 @@ class Conductor:
             self._player.close()
             self._sound_failed(SoundError(rendering.fault))
 
-    def _is_welcoming(self) -> bool:
-        return self._welcome_until_ms > self._clock.boot_ms()
-
-    def _part_ended(self, running: Running) -> None:
-        self._dialog = None
-        self._ended_at_ms = self._clock.wall_ms()
-        running.record.flush_keys()
-        running.record.writer.commit()
-        self._local[running.candidate.number, running.part.part] = self._known(running)
-        if self._director is not None:
-            self._director.close()
-            self._director = None
-        self._room.hurry()
-
-    def _now(self) -> int:
-        return 0 if self._running is None else self._running.record.now_ms()
-
-    def _happens(self, event: Event) -> bool:
-        """Journal a fact and make it true; False when the engine refuses it."""
-        running = self._running
-        if running is None:
-            return False
-        was_over = running.attempt.has_ended
-        happened = running.record.happens(event)
-        if not happened.is_true:
-            _log.info("%s was refused: %s", type(event).__name__, happened.refused)
-        if running.attempt.has_ended and not was_over:
-            self._part_ended(running)
-        return happened.is_true
-
-    def _note(self, kind: str, detail: str) -> None:
-        """Journal an incident and tell the room of it."""
-        self._incident(kind)
-        if self._running is not None and not self._running.attempt.has_ended:
-            self._running.record.happens_soon(events.IncidentNoted(self._now(), kind, detail))
-
-    def _incident(self, kind: str) -> None:
-        if kind != ORDER_SEEN and not any(each.kind == kind for each in self._incidents[-3:]):
-            self._incidents.append(Incident(kind=kind, at_ms=self._now()))
-            del self._incidents[:-32]
-            self._reported = (0, None)
-
     def _refuse(self, kind: RefusedKind) -> None:
         self._draft = Draft(refused=kind)
         self._incident(f"refused_{kind}")
-
-    def _cannot_save(self, error: JournalFailedError) -> None:
-        """Nothing can be journalled any more: the screen is locked, the test leader told; what is durable stays so."""
-        _log.error("the journal failed: %s", error)
-        self._disk_trouble = "failed"
-        self._incident("cannot_save")
-
-    def _on_disk_trouble(self, trouble: JournalTrouble) -> None:
-        """Called by the journal's thread: the disk failed once and a new segment was begun, or nothing helped."""
-        if trouble.kind == "failed":
-            self._disk_trouble = "failed"
-        self._incidents.append(Incident(kind="disk_trouble", at_ms=0))
-
-    # --- reports ------------------------------------------------------------------------------------------------------
-
-    def _report(self) -> None:
-        """Tell the room how far this PC is: when something changed, and every few seconds."""
-        state, now_ms = self._room.state, self._clock.boot_ms()
-        if state.ticket is None:
-            return
-        running = self._running
-        attempt = None if running is None else running.attempt
-        told = (
-            None
-            if attempt is None
-            else (
-                attempt.id,
-                attempt.phase,
-                attempt.module,
-                attempt.task_number,
-                attempt.is_locked,
-                attempt.deadline_ms,
-            ),
-            self._is_delivered(running) if running is not None else False,
-            len(self._incidents),
-            self._draft.refused,
-        )
-        if told == self._reported[1] and now_ms - self._reported[0] < REPORT_EVERY_MS:
-            return
-        self._reported = (now_ms, told)
-        self._room.report(self._sign_report(self._progress(state, running)))
-
-    def _progress(self, state: RoomState, running: Running | None) -> Progress:
-        assert state.ticket is not None
-        # Rises over restarts too: the wall clock in milliseconds, and never less than one above the last.
-        self._sequence = max(self._sequence + 1, self._clock.wall_ms())
-        base = Progress(
-            sitting=state.ticket.sitting,
-            device=self._conditions.device,
-            sequence=self._sequence,
-            at_utc_ms=self._clock.wall_ms(),
-            phase="refused" if self._draft.refused else "waiting",
-            last_contact_utc_ms=state.contact_ms,
-            incidents=tuple(self._incidents),
-        )
-        if running is None:
-            return base
-        attempt = running.attempt
-        receipted = state.delivered.get(attempt.id)
-        return base.model_copy(
-            update={
-                "phase": attempt.phase.value,
-                "attempt": attempt.id,
-                "candidate": running.candidate.number,
-                "part": running.part.part,
-                "module_number": attempt.module_number,
-                "task_number": attempt.task_number,
-                "task_count": len(self._places()),
-                "left_ms": attempt.left_ms(self._now()),
-                "is_locked": attempt.is_locked,
-                "is_delivered": self._is_delivered(running),
-                "last_order": running.seen_order,
-                "records_durable": 0 if receipted is None else receipted.delivered.records,
-                "records_delivered": 0 if receipted is None else receipted.delivered.received,
-                "head": running.record.writer.head,
-            }
-        )
-
-    def _is_delivered(self, running: Running) -> bool:
-        """Whether the store has receipted everything up to the end of the part."""
-        receipted = self._room.state.delivered.get(running.attempt.id)
-        if receipted is None or not running.attempt.has_ended:
-            return False
-        return receipted.covers(running.record.writer.durable_counts())
-
-    # --- screens ------------------------------------------------------------------------------------------------------
-
-    def _refresh(self) -> None:
-        screen = self.screen()
-        if screen != self._shown:
-            self._shown = screen
-            self._show(screen)
-
-    def screen(self) -> Screen:
-        """The screen that is due now."""
-        running = self._running
-        if self._draft.refused is not None:
-            return RefusedScreen(
-                settings=self._settings, foot=self._seat().foot(), kind=self._draft.refused, can_go_back=True
-            )
-        if self._draft.waiting is not None:
-            return WaitScreen(settings=self._settings, foot=self._seat().foot(), reason=self._draft.waiting)
-        if running is None:
-            return self._screen_without_candidate()
-        attempt = running.attempt
-        if self._disk_trouble:
-            return self._locked_screen(running, "disk")
-        if attempt.has_ended:
-            return self._screen_after_end(running)
-        if self._is_welcoming():
-            return ResumedScreen(settings=self._settings, foot=self._seat().foot(), task_number=attempt.task_number)
-        if attempt.is_locked:
-            return self._locked_screen(running, _lock_reason(attempt.lock_reasons[-1]))
-        if attempt.phase is Phase.RUNNING:
-            return self._part_screen(running)
-        return self._question_screen(running)
-
-    def _screen_without_candidate(self) -> Screen:
-        roster = self._roster()
-        foot = self._seat().foot()
-        if roster is None or (roster.is_open and not self._has_looked):
-            return WaitScreen(settings=self._settings, foot=foot, reason="preparing")
-        if roster.is_closed:
-            return EndScreen(settings=self._settings, foot=foot, kind="closed")
-        if not roster.is_open:
-            return WaitScreen(settings=self._settings, foot=foot, reason="not_open")
-        # The first wrong tries cost nothing; then the waiting time doubles.
-        gate = self._login_gate
-        wait_ms = gate.wait_ms(self._clock.boot_ms()) if gate.wrong > 2 else 0  # noqa: PLR2004
-        return LoginScreen(
-            settings=self._settings,
-            foot=foot,
-            error="wrong" if self._draft.error == "wrong" else "",
-            wait_s=-(-wait_ms // 1000),
-        )
-
-    def _question_screen(self, running: Running) -> StartScreen | Screen:
-        attempt = running.attempt
-        question = question_due(attempt, self._draft)
-        if question == "information":
-            self._information_shown()
-            attempt = running.attempt
-        roster, public = self._roster(), self._public()
-        if public is None:
-            return WaitScreen(settings=self._settings, foot=self._seat().foot(), reason="preparing")
-        return question_screen(
-            attempt,
-            self._draft,
-            question=question,
-            seat=self._seat(),
-            settings=self._settings,
-            public=public,
-            name=running.candidate.name,
-            volume=self._volume,
-            rendering=self._player.rendering(),
-            is_silent=bool(self._sound_check_fault),
-            wait_ms=self._gate.wait_ms(self._clock.boot_ms()),
-            is_started_in_room=roster is not None and roster.is_started(running.part.part),
-        )
-
-    def _part_screen(self, running: Running) -> Screen:
-        attempt, scene = running.attempt, self._scene(running)
-        if attempt.task_set is not None:
-            if self._dialog is not None:
-                return present.hand_in_screen(attempt, scene, self._dialog[1])
-            return present.writing_screen(attempt, scene, choosing_in=self._choosing_in)
-        if attempt.rules.is_script_driven:
-            if attempt.step is None:
-                return WaitScreen(settings=self._settings, foot=self._seat().foot(), reason="preparing")
-            return present.listening_screen(attempt, scene, attempt.step)
-        if self._dialog is not None:
-            return present.leave_module_screen(attempt, scene, self._dialog[1])
-        return present.reading_screen(attempt, scene)
-
-    def _scene(self, running: Running) -> Scene:
-        director = self._director
-        return Scene(
-            seat=self._seat(),
-            settings=self._settings,
-            content=running.package.content(running.attempt.written_standard or "nb"),
-            media=running.package.media,
-            now_ms=self._now(),
-            saved=self._saved(running),
-            warned_left_ms=None if self._warned is None else self._warned[0],
-            rendering=None if director is None else director.rendering(),
-            sound_fault="" if director is None else director.fault,
-        )
-
-    def _saved(self, running: Running) -> SavedState:
-        now_ms = self._clock.boot_ms()
-        if running.record.is_saved:
-            self._unsaved_since_ms = None
-            return "saved"
-        if self._unsaved_since_ms is None:
-            self._unsaved_since_ms = now_ms
-        return "saving" if now_ms - self._unsaved_since_ms > SAVING_SHOWN_AFTER_MS else "saved"
-
-    def _screen_after_end(self, running: Running) -> Screen:
-        attempt, seat = running.attempt, self._seat()
-        if attempt.phase is not Phase.SUBMITTED:
-            return end_screen(attempt.phase, seat, self._settings)
-        if self._draft.form_done:
-            return EndScreen(settings=self._settings, foot=seat.foot(), kind="may_leave")
-        form = self._form()
-        if self._draft.page and form is not None:
-            return personal_data_screen(form, seat, self._settings)
-        if self._is_delivered(running):
-            roster = self._roster()
-            following = None if roster is None else roster.next_part(running.candidate)
-            return DeliveredScreen(
-                settings=self._settings,
-                foot=seat.foot(),
-                delivered_at=clock_time(self._ended_at_ms),
-                next_part=""
-                if following is None
-                else part_title(running.package.programme, following.part, self._settings.language),
-                can_continue=True,
-            )
-        if self._clock.wall_ms() - self._ended_at_ms < HANDING_IN_SHOWN_MS:
-            cause = attempt.end_cause
-            return HandingInScreen(
-                settings=self._settings,
-                foot=seat.foot(),
-                cause="time" if cause == "time" else "script" if cause == "script" else "candidate",
-            )
-        return SavedHereScreen(
-            settings=self._settings,
-            foot=seat.foot(),
-            saved_at=clock_time(self._ended_at_ms),
-            is_offline=not self._room.state.is_online,
-        )
-
-    def _locked_screen(self, running: Running, reason: LockReason) -> LockedScreen:
-        rules = running.attempt.rules
-        return LockedScreen(
-            settings=self._settings,
-            seat=self._conditions.seat,
-            candidate=self._seat().candidate,
-            reason=reason,
-            since=clock_time(self._clock.wall_ms() if self._shown is None else self._locked_since(), with_seconds=True),
-            clock_runs=None if not rules.shows_time else True,
-            room_answers=self._room.state.is_online,
-            has_staff_login=self._may_unlock_here(),
-            staff_error="wrong" if self._staff_error else "",
-            staff_wait_s=-(-self._staff_gate.wait_ms(self._clock.boot_ms()) // 1000),
-        )
-
-    def _locked_since(self) -> int:
-        if not isinstance(self._shown, LockedScreen):
-            self._locked_at_ms = self._clock.wall_ms()
-        return self._locked_at_ms
-
-    _locked_at_ms = 0
-
-    # --- small things -------------------------------------------------------------------------------------------------
-
-    def _seat(self) -> Seat:
-        running = self._running
-        if running is None:
-            return Seat(self._conditions.seat, "", "")
-        name = running.candidate.name
-        number = running.candidate.number
-        title = part_title(running.package.programme, running.part.part, self._settings.language)
-        return Seat(self._conditions.seat, f"{name} · {number}" if name else number, title)
-
-    def _public(self) -> PublicContent | None:
-        running = self._running
-        return None if running is None else running.package.public
-
-    def _form(self) -> PersonalDataForm | None:
-        public = self._public()
-        if public is None:
-            return None
-        return public.texts.get(self._settings.language, public.texts["nb"]).personal_data
 
     def _accepts(self, verifier: str, password: str) -> bool:
         try:
@@ -1203,31 +621,6 @@ class Conductor:
         except SyncError as error:
             _log.warning("a verifier in the ticket is not usable: %s", error)
             return False
-
-    def _known(self, running: Running) -> KnownAttempt:
-        return KnownAttempt(
-            running.attempt.id,
-            running.candidate.number,
-            running.part.part,
-            self._conditions.device,
-            running.attempt.phase,
-            is_local=True,
-        )
-
-
-def _lock_reason(reason: str) -> LockReason:
-    known: tuple[LockReason, ...] = (
-        "focus",
-        "display",
-        "keyboard",
-        "staff",
-        "restart",
-        "handover",
-        "network",
-        "sound",
-        "disk",
-    )
-    return dict(zip((str(each) for each in known), known, strict=True)).get(reason, "staff")
 
 
 def _signing_keys(state: RoomState) -> Mapping[str, VerifyKey]:

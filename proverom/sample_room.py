@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 SITTING: Final = "demo"
 SITE, ROOM = "haugvik", "rom-2"
-TEST_LEADER, TEST_LEADER_PASSWORD = "randi", "fjell bekk sommer"  # noqa: S105 - a sample room's, made anew each time
-TEST_MANAGER, TEST_MANAGER_PASSWORD = "olav", "skog stein vinter"  # noqa: S105 - as above
+TEST_LEADER, TEST_LEADER_PASSWORD = "randi", "fjell bekk sommer"
+TEST_MANAGER, TEST_MANAGER_PASSWORD = "olav", "skog stein vinter"
 
 
 class SampleRoomError(Exception):

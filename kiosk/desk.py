@@ -1,0 +1,189 @@
+"""The desk: what one seat's screen needs besides the truth, and what can be read off it. Nothing is decided here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from engine.state import Phase
+from kiosk.director import SoundDirector
+from kiosk.openings import IS_ONGOING, Openings, Running
+from kiosk.present import Seat
+from kiosk.roster import KnownAttempt, Roster, newest, part_title
+from kiosk.screens import (
+    Screen,
+    Settings,
+)
+from kiosk.starting import Draft
+from sync.daycode import DayCodeGate
+from sync.progress import Incident, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from itembank.content import PersonalDataForm, PublicContent
+    from kiosk.clock import Clock
+    from kiosk.folder import StateFolder
+    from kiosk.room import Room
+    from kiosk.sound import Player
+    from sync.passwords import Cost
+    from sync.writer import JournalTrouble
+
+
+OFFLINE_AFTER_MS: Final = 30_000
+"""Without contact for so long the room page is away, and staff may unlock at the PC."""
+
+Dialog = tuple[Literal["leave", "hand_in"], Literal[1, 2]]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """How this PC is to run: its name in the room, costs and limits, whether a focus loss locks the screen."""
+
+    device: str
+    seat: str
+    password_minimum: Cost
+    free_needed: int
+    locks_on_focus_loss: bool
+
+
+class Desk:
+    """State and reads that the conductor's layers share: `kiosk.facts`, `kiosk.showing`, `kiosk.answering`, `kiosk.conductor`.
+
+    Args:
+        show: draws a screen; called only when it differs from the one before.
+        leave: ends the program on the authorised way (a demo window's *Leave*).
+    """
+
+    def __init__(
+        self,
+        conditions: Conditions,
+        *,
+        folder: StateFolder,
+        clock: Clock,
+        room: Room,
+        player: Player,
+        sign_report: Callable[[Progress], bytes],
+        show: Callable[[Screen], None],
+        leave: Callable[[], None],
+    ) -> None:
+        self._conditions = conditions
+        self._folder = folder
+        self._clock = clock
+        self._room = room
+        self._player = player
+        self._sign_report = sign_report
+        self._show = show
+        self._leave = leave
+        self._openings = Openings(
+            folder, conditions.device, clock, free_needed=conditions.free_needed, on_trouble=self._on_disk_trouble
+        )
+        self._settings = Settings()
+        self._draft = Draft()
+        self._running: Running | None = None
+        self._director: SoundDirector | None = None
+        self._local: dict[tuple[str, str], KnownAttempt] = {}
+        self._has_looked = False
+        self._dialog: Dialog | None = None
+        self._choosing_in = ""
+        self._warned: tuple[int, int] | None = None
+        self._welcome_until_ms = 0
+        self._unsaved_since_ms: int | None = None
+        self._ended_at_ms = 0
+        self._gate = DayCodeGate()
+        self._login_gate = DayCodeGate()
+        self._staff_gate = DayCodeGate()
+        self._staff_error = False
+        self._alive_ms = 0
+        self._volume = 7
+        self._sound_check_fault = ""
+        self._disk_trouble = ""
+        self._edits_since_check: dict[str, int] = {}
+        self._incidents: list[Incident] = []
+        self._sequence = 0
+        self._reported: tuple[int, object] = (0, None)
+        self._taking_over = ""
+        self._shown: Screen | None = None
+
+    @property
+    def running(self) -> Running | None:
+        """The attempt at this PC now."""
+        return self._running
+
+    def _roster(self) -> Roster | None:
+        state = self._room.state
+        if state.ticket is None or state.orders is None:
+            return None
+        told = [each for each in state.attempts if each.device != self._conditions.device or not self._has_looked]
+        ours = list(self._local.values())
+        attempts = newest([*ours, *told]) if not ours else newest([*told, *ours])
+        elsewhere = {
+            (each.candidate, each.part): each
+            for each in told
+            if each.device != self._conditions.device and self._is_newer(each)
+        }
+        return Roster(state.ticket, self._conditions.device, state.orders.orders, {**attempts, **elsewhere})
+
+    def _is_newer(self, told: KnownAttempt) -> bool:
+        """Whether what the store tells of another PC stands over what this PC has: another attempt, or the same moved."""
+        ours = self._local.get((told.candidate, told.part))
+        return ours is None or ours.phase is Phase.RESET or (ours.attempt == told.attempt and ours.phase in IS_ONGOING)
+
+    def _is_elsewhere(self, known: KnownAttempt) -> bool:
+        return known.device != self._conditions.device
+
+    def _is_welcoming(self) -> bool:
+        return self._welcome_until_ms > self._clock.boot_ms()
+
+    def _now(self) -> int:
+        return 0 if self._running is None else self._running.record.now_ms()
+
+    def _is_delivered(self, running: Running) -> bool:
+        """Whether the store has receipted everything up to the end of the part."""
+        receipted = self._room.state.delivered.get(running.attempt.id)
+        if receipted is None or not running.attempt.has_ended:
+            return False
+        return receipted.covers(running.record.writer.durable_counts())
+
+    def _may_unlock_here(self) -> bool:
+        """Only with the room page away: never a staff password on a candidate's PC while the network is there."""
+        return self._clock.wall_ms() - self._room.state.contact_ms > OFFLINE_AFTER_MS
+
+    def _places(self) -> tuple[str, ...]:
+        running = self._running
+        return () if running is None else (running.attempt.items or running.attempt.tasks)
+
+    def _seat(self) -> Seat:
+        running = self._running
+        if running is None:
+            return Seat(self._conditions.seat, "", "")
+        name = running.candidate.name
+        number = running.candidate.number
+        title = part_title(running.package.programme, running.part.part, self._settings.language)
+        return Seat(self._conditions.seat, f"{name} · {number}" if name else number, title)
+
+    def _public(self) -> PublicContent | None:
+        running = self._running
+        return None if running is None else running.package.public
+
+    def _form(self) -> PersonalDataForm | None:
+        public = self._public()
+        if public is None:
+            return None
+        return public.texts.get(self._settings.language, public.texts["nb"]).personal_data
+
+    def _known(self, running: Running) -> KnownAttempt:
+        return KnownAttempt(
+            running.attempt.id,
+            running.candidate.number,
+            running.part.part,
+            self._conditions.device,
+            running.attempt.phase,
+            is_local=True,
+        )
+
+    def _on_disk_trouble(self, trouble: JournalTrouble) -> None:
+        """Called by the journal's thread: the disk failed once and a new segment was begun, or nothing helped."""
+        if trouble.kind == "failed":
+            self._disk_trouble = "failed"
+        self._incidents.append(Incident(kind="disk_trouble", at_ms=0))

@@ -1,0 +1,140 @@
+"""Facts: making them true and durable, noting incidents, and telling the room how far this PC is."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from engine import events
+from engine.events import Event
+from kiosk.openings import ORDER_SEEN, Running
+from sync.errors import JournalFailedError
+from sync.progress import Incident, Progress
+
+if TYPE_CHECKING:
+    from kiosk.room import RoomState
+
+from kiosk.desk import Desk
+
+_log = logging.getLogger(__name__)
+
+REPORT_EVERY_MS: Final = 5_000
+
+
+class Facts(Desk):
+    """What happens is journalled by the engine's leave, and reported."""
+
+    def _happens(self, event: Event) -> bool:
+        """Journal a fact and make it true; False when the engine refuses it."""
+        running = self._running
+        if running is None:
+            return False
+        was_over = running.attempt.has_ended
+        happened = running.record.happens(event)
+        if not happened.is_true:
+            _log.info("%s was refused: %s", type(event).__name__, happened.refused)
+        if running.attempt.has_ended and not was_over:
+            self._part_ended(running)
+        return happened.is_true
+
+    def _note(self, kind: str, detail: str) -> None:
+        """Journal an incident and tell the room of it."""
+        self._incident(kind)
+        if self._running is not None and not self._running.attempt.has_ended:
+            self._running.record.happens_soon(events.IncidentNoted(self._now(), kind, detail))
+
+    def _incident(self, kind: str) -> None:
+        if kind != ORDER_SEEN and not any(each.kind == kind for each in self._incidents[-3:]):
+            self._incidents.append(Incident(kind=kind, at_ms=self._now()))
+            del self._incidents[:-32]
+            self._reported = (0, None)
+
+    def _part_ended(self, running: Running) -> None:
+        self._dialog = None
+        self._ended_at_ms = self._clock.wall_ms()
+        running.record.flush_keys()
+        running.record.writer.commit()
+        self._local[running.candidate.number, running.part.part] = self._known(running)
+        if self._director is not None:
+            self._director.close()
+            self._director = None
+        self._room.hurry()
+
+    def _cannot_save(self, error: JournalFailedError) -> None:
+        """Nothing can be journalled any more: the screen is locked, the test leader told; what is durable stays so."""
+        _log.error("the journal failed: %s", error)
+        self._disk_trouble = "failed"
+        self._incident("cannot_save")
+
+    def _information_shown(self) -> None:
+        """The information counts as read when its last page is on the screen."""
+        running, public = self._running, self._public()
+        if running is None or public is None or running.attempt.is_information_read:
+            return
+        texts = public.texts.get(self._settings.language, public.texts["nb"])
+        last = len(texts.information.get(running.part.part, ())) - 1
+        if self._draft.page >= last:
+            self._happens(events.InformationRead(self._now()))
+
+    def _report(self) -> None:
+        """Tell the room how far this PC is: when something changed, and every few seconds."""
+        state, now_ms = self._room.state, self._clock.boot_ms()
+        if state.ticket is None:
+            return
+        running = self._running
+        attempt = None if running is None else running.attempt
+        told = (
+            None
+            if attempt is None
+            else (
+                attempt.id,
+                attempt.phase,
+                attempt.module,
+                attempt.task_number,
+                attempt.is_locked,
+                attempt.deadline_ms,
+            ),
+            self._is_delivered(running) if running is not None else False,
+            len(self._incidents),
+            self._draft.refused,
+        )
+        if told == self._reported[1] and now_ms - self._reported[0] < REPORT_EVERY_MS:
+            return
+        self._reported = (now_ms, told)
+        self._room.report(self._sign_report(self._progress(state, running)))
+
+    def _progress(self, state: RoomState, running: Running | None) -> Progress:
+        assert state.ticket is not None
+        # Rises over restarts too: the wall clock in milliseconds, and never less than one above the last.
+        self._sequence = max(self._sequence + 1, self._clock.wall_ms())
+        base = Progress(
+            sitting=state.ticket.sitting,
+            device=self._conditions.device,
+            sequence=self._sequence,
+            at_utc_ms=self._clock.wall_ms(),
+            phase="refused" if self._draft.refused else "waiting",
+            last_contact_utc_ms=state.contact_ms,
+            incidents=tuple(self._incidents),
+        )
+        if running is None:
+            return base
+        attempt = running.attempt
+        receipted = state.delivered.get(attempt.id)
+        return base.model_copy(
+            update={
+                "phase": attempt.phase.value,
+                "attempt": attempt.id,
+                "candidate": running.candidate.number,
+                "part": running.part.part,
+                "module_number": attempt.module_number,
+                "task_number": attempt.task_number,
+                "task_count": len(self._places()),
+                "left_ms": attempt.left_ms(self._now()),
+                "is_locked": attempt.is_locked,
+                "is_delivered": self._is_delivered(running),
+                "last_order": running.seen_order,
+                "records_durable": 0 if receipted is None else receipted.delivered.records,
+                "records_delivered": 0 if receipted is None else receipted.delivered.received,
+                "head": running.record.writer.head,
+            }
+        )
