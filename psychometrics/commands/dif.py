@@ -2,13 +2,15 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from psychometrics import dif, report, tables
 from psychometrics.commands import shared
-from psychometrics.commands.inputs import add_response_options, roles_of
+from psychometrics.commands.inputs import add_response_options, names, roles_of
 from psychometrics.data import FloatArray, ResponseMatrix, read_responses
 from psychometrics.errors import IncompleteResponsesError
+from psychometrics.groups import group_figures
 from psychometrics.scoring import score
 
 HEADER = (
@@ -37,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
         "--purify", choices=("no", "yes"), default="no",
         help="match on a score without the flagged items, until the flags stay (default: no; --lr always purifies)",
     )  # fmt: skip
+    parser.add_argument("--level", help="column with the reported level: tell counts and level shares per group too")
+    parser.add_argument("--levels", default="below_A1,A1,A2,B1,B2", help="the levels, lowest first, commas between")
+    parser.add_argument("--group-figures", help="table of those shares; needs --level")
     parser.add_argument("--out", required=True, help="table of items, .csv or .parquet")
     parser.add_argument("--report", help="HTML report")
     return parser
@@ -44,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> None:
     roles = roles_of(arguments)
+    if arguments.level:
+        roles = replace(roles, ignore=(*roles.ignore, arguments.level))
     if arguments.params:
         matrix, items = shared.responses_with_parameters(arguments.responses, arguments.params, roles)
         theta: FloatArray | None = score(matrix, items, "wle").theta
@@ -61,6 +68,8 @@ def _run(arguments: argparse.Namespace) -> None:
     shared.write_json(Path(arguments.out).with_suffix(".json"), {"provenance": made_of})
     header, shown = _summary(mantel, logistic, ratios)
     _tell(matrix, arguments.focal, header, shown)
+    if arguments.level:
+        _tell_groups(arguments)
     if arguments.report:
         sections = [
             report.Section(
@@ -72,6 +81,17 @@ def _run(arguments: argparse.Namespace) -> None:
         ]
         lead = f"Focal group {arguments.focal}, {matrix.n_persons} persons, {matrix.n_items} items."
         report.write_page(Path(arguments.report), "Differential item functioning", lead, sections, made_of)
+
+
+def _tell_groups(arguments: argparse.Namespace) -> None:
+    """Counts and level shares of every group; groups too small to be told about get their count only."""
+    people = tables.read_rows(arguments.responses, (arguments.groups, arguments.level))
+    order = names(arguments.levels)
+    found = group_figures([row[arguments.groups] for row in people], [row[arguments.level] for row in people], order)
+    rows: list[list[tables.Cell]] = [[f.group, f.n, *(f.shares or [None] * len(order))] for f in found]
+    shared.show(["group", "n", *order], [[_short(cell) for cell in row] for row in rows])
+    if arguments.group_figures:
+        tables.write_table(arguments.group_figures, ("group", "n", *order), rows)
 
 
 def _ratios(matrix: ResponseMatrix, arguments: argparse.Namespace) -> tuple[dif.LikelihoodRatioDif, ...]:
@@ -121,3 +141,7 @@ def _summary(
             row += [f"{ratios[k].statistic:.4f}", f"{ratios[k].p:.4f}", ratios[k].effect]
         rows.append(row)
     return header, rows
+
+
+def _short(cell: tables.Cell) -> str:
+    return "" if cell is None else (f"{cell:.4f}" if isinstance(cell, float) else str(cell))
