@@ -275,6 +275,8 @@ class WritingView(View):
                 look, "task_scroll", held_by(inside), ground=look.colours.page, more_key="question_continues"
             )
             self.task_column = made.scroll_area
+            if self.editor is not None:
+                self.editor.cursorPositionChanged.connect(self._show_caret)
             return made
         both = row()
         task = column(margins=(look.space(40), look.space(27), look.space(12), look.space(20)))
@@ -330,6 +332,14 @@ class WritingView(View):
         self.tab_through([*order, *([self.letters] if self.letters else [])])
 
     # --- what happens ---
+
+    def _show_caret(self) -> None:
+        """One column: what is being written is in sight, wherever the column was scrolled to."""
+        content = self.task_column.widget()
+        if self.editor is None or content is None:
+            return
+        caret = self.editor.viewport().mapTo(content, self.editor.cursorRect().bottomLeft())
+        self.task_column.ensureVisible(caret.x(), caret.y(), 0, self.task_column.covered_below + self.look.text(40))
 
     def _go_to(self, task: str) -> None:
         self.tell(GoTo(task))

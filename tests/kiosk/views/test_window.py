@@ -586,6 +586,15 @@ def test_a_focused_answer_is_scrolled_clear_of_the_line_below(candidate: Candida
     assert not line.isVisible() or bottom <= line.mapTo(candidate.window, QPoint(0, 0)).y()
 
 
+def test_in_one_column_typing_brings_the_caret_into_sight(candidate: Candidate) -> None:
+    candidate.see(SCREENS["10-writing-200"])
+    candidate.type("a")
+    editor = candidate.editor
+    caret = editor.viewport().mapTo(candidate.window, editor.cursorRect().bottomLeft()).y()
+    foot = candidate.find("foot").mapTo(candidate.window, QPoint(0, 0)).y()
+    assert caret < foot
+
+
 def test_in_one_column_the_saved_sign_shows_only_when_something_is_not_saved(candidate: Candidate) -> None:
     screen = SCREENS["07-reading-contrast-200"]
     assert isinstance(screen, ReadingScreen)
