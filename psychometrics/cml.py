@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from psychometrics.arrays import count_into, floats, inverse, joined, run, solve
+from psychometrics.arrays import count_into, floats, inverse, joined, on_one_thread, run, solve
 from psychometrics.blocks import same_rows
 from psychometrics.data import NOT_PRESENTED, Design, ResponseMatrix
 from psychometrics.errors import (
@@ -107,6 +107,7 @@ class _Form:
     totals: FloatArray
 
 
+@on_one_thread
 def calibrate_conditional(
     data: ResponseMatrix, model: str = "rasch", design: Design | None = None
 ) -> ConditionalCalibration:

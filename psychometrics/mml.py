@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from psychometrics.arrays import least_squares, run, solve
+from psychometrics.arrays import least_squares, on_one_thread, run, solve
 from psychometrics.ascent import Ascent, Point, climb
 from psychometrics.blocks import Block, make_blocks
 from psychometrics.data import ResponseMatrix
@@ -180,6 +180,7 @@ class Calibration:
         return next(item for item in self.items if item.item_id == item_id)
 
 
+@on_one_thread
 def calibrate(
     data: ResponseMatrix | Iterable[ResponseMatrix],
     model: str | Mapping[str, str],

@@ -16,7 +16,7 @@ from numpy.polynomial.chebyshev import chebval, chebvander
 from numpy.typing import NDArray
 
 from engine import ability, irt
-from psychometrics.arrays import floats, inverse, run
+from psychometrics.arrays import floats, inverse, on_one_thread, run
 from psychometrics.blocks import same_rows
 from psychometrics.data import Design, ResponseMatrix, Route
 from psychometrics.errors import NoParametersError, ParameterMismatchError
@@ -109,6 +109,7 @@ class _Form:
         return out
 
 
+@on_one_thread
 def score(
     data: ResponseMatrix,
     items: Sequence[ItemParameters],
@@ -140,6 +141,7 @@ def score(
     return out
 
 
+@on_one_thread
 def plausible_values(
     data: ResponseMatrix,
     items: Sequence[ItemParameters],
@@ -569,6 +571,7 @@ def sum_score_arrays(distribution: FloatArray, prior: ability.Normal) -> tuple[F
         return theta, np.sqrt((joint * centred).sum(axis=1) / total), total
 
 
+@on_one_thread
 def score_tables(
     items: Sequence[ItemParameters],
     design: Design | None = None,
