@@ -24,6 +24,7 @@ from centralstore.rights import Act, Actor, permits
 from centralstore.store import Store
 from centralstore.words import Attendance
 from engine.programme import PartRules, Programme
+from engine.state import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,13 @@ class Room:
             tile
             for tile in self.view.by_seat()
             if tile.attendance is Attendance.PRESENT and tile.status is not Status.NOT_ENROLLED
+        )
+
+    @property
+    def running(self) -> tuple[SeatView, ...]:
+        """Everybody with a part begun and not ended; closing now needs a reason."""
+        return tuple(
+            seat for seat in self.board.seats if any(entry.phase == Phase.RUNNING.value for entry in seat.entries)
         )
 
     @property

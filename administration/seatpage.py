@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from administration.acts import EXTRA_MINUTES, ID_KINDS, REJECTIONS
 from administration.board import MINUTE_MS, entry_of, left_ms
-from administration.offers import RIGHT_FOR, Offer, offers
+from administration.offers import FIRST, RIGHT_FOR, Offer, offers
 from administration.oslo import clock
 from administration.rooms import Room
 from administration.texts import TEXTS, Language, say
@@ -43,7 +43,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class ActForm:
-    """An act as it stands on the page: its effect, then its fields; with a refusal it has no button."""
+    """An act as it stands on the page: its effect, then its fields; with a refusal it has no button.
+
+    ``is_first``: what the seat's state asks for; it stands open.
+    """
 
     act: str
     title: str
@@ -51,6 +54,7 @@ class ActForm:
     refusal: str
     fields: tuple[Field, ...]
     is_grave: bool
+    is_first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ def _form(room: Room, seat: SeatView, devices: Sequence[DeviceView], language: L
         refusal=say(language, offer.refusal, part=part) if offer.refusal else "",
         fields=() if offer.refusal else _fields(room, seat, devices, language, offer.act),
         is_grave=offer.act in GRAVE,
+        is_first=FIRST.get(room.tile(seat.candidate).status, ("",))[0] == offer.act,
     )
 
 

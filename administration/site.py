@@ -320,8 +320,8 @@ class _Pages:
             visit, "course.html", status,
             room=room, sentence=sentence, next_part=part, next_title=room.title(part, visit.language),
             missing=", ".join(str(tile.seat) for tile in room.not_logged_in), reports=reports, incidents=incidents,
-            running=[tile for tile in room.view.tiles if tile.group in {Group.RUNNING, Group.NEED, Group.FOLLOW}
-                     and tile.task], acts=Act, states=SittingState,
+            running=room.running,
+            acts=Act, states=SittingState,
         )  # fmt: skip
 
     async def attendance(self, visit: Visit) -> Response:
