@@ -1,7 +1,8 @@
 """The conductor: connects clock, engine, journal, orders, sound and screens, and decides what a wish comes to.
 
-It owns no truth: what is true of an attempt is the engine's, what is true of the room is `kiosk.room`'s. It keeps only what a
-screen needs besides: which question stands open, which page is read, what was typed wrongly. Two calls on one thread drive
+It owns no truth: what is true of an attempt is the engine's, what is true of the room is `kiosk.room`'s. It keeps only
+what a screen needs besides: which question stands open, which page is read, what was typed wrongly. Two calls on one
+thread drive
 it: `wish` (something was done at the screen) and `tick` (time went on, or the room has news).
 """
 
@@ -158,7 +159,7 @@ class Conductor(Answering):
         self._refresh()
 
     def focus_lost(self, detail: str) -> None:
-        """Another window came before the test: noted, and the screen locked where the programme's room is locked down."""
+        """Another window came before the test: noted, and the screen locked where the PC is locked down."""
         running = self._running
         if running is None or running.attempt.phase is not Phase.RUNNING:
             return
@@ -175,7 +176,7 @@ class Conductor(Answering):
 
     def _log_in(self, wish: intents.LogIn) -> None:
         roster = self._roster()
-        if self._running is not None or roster is None or self._login_gate.wait_ms(self._clock.boot_ms()) > 0:
+        if self._running is not None or roster is None or self._login_wait_ms() > 0:
             return
         candidate = roster.candidate(wish.user)
         is_right = candidate is not None and self._accepts(candidate.password, wish.password)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sync.writer import JournalTrouble
 
 
+FREE_LOGIN_TRIES: Final = 2
 OFFLINE_AFTER_MS: Final = 30_000
 """Without contact for so long the room page is away, and staff may unlock at the PC."""
 
@@ -48,7 +49,7 @@ class Conditions:
 
 
 class Desk:
-    """State and reads that the conductor's layers share: `kiosk.facts`, `kiosk.showing`, `kiosk.answering`, `kiosk.conductor`.
+    """State and reads that the layers share: `kiosk.facts`, `kiosk.showing`, `kiosk.answering`, `kiosk.conductor`.
 
     Args:
         show: draws a screen; called only when it differs from the one before.
@@ -125,12 +126,17 @@ class Desk:
         return Roster(state.ticket, self._conditions.device, state.orders.orders, {**attempts, **elsewhere})
 
     def _is_newer(self, told: KnownAttempt) -> bool:
-        """Whether what the store tells of another PC stands over what this PC has: another attempt, or the same moved."""
+        """Whether what the store tells of another PC stands over what this PC has."""
         ours = self._local.get((told.candidate, told.part))
         return ours is None or ours.phase is Phase.RESET or (ours.attempt == told.attempt and ours.phase in IS_ONGOING)
 
     def _is_elsewhere(self, known: KnownAttempt) -> bool:
         return known.device != self._conditions.device
+
+    def _login_wait_ms(self) -> int:
+        """The first wrong tries cost nothing; then the waiting time doubles."""
+        gate = self._login_gate
+        return gate.wait_ms(self._clock.boot_ms()) if gate.wrong > FREE_LOGIN_TRIES else 0
 
     def _is_welcoming(self) -> bool:
         return self._welcome_until_ms > self._clock.boot_ms()

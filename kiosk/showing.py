@@ -45,9 +45,9 @@ class Showing(Facts):
 
     def _refresh(self) -> None:
         running = self._running
-        if running is not None and not running.attempt.has_ended and not self._is_welcoming():
-            if question_due(running.attempt, self._draft) == "information":
-                self._information_shown()
+        is_asking = running is not None and not running.attempt.has_ended and not self._is_welcoming()
+        if running is not None and is_asking and question_due(running.attempt, self._draft) == "information":
+            self._information_shown()
         screen = self.screen()
         if screen != self._shown:
             self._shown = screen
@@ -86,14 +86,11 @@ class Showing(Facts):
             return EndScreen(settings=self._settings, foot=foot, kind="closed")
         if not roster.is_open:
             return WaitScreen(settings=self._settings, foot=foot, reason="not_open")
-        # The first wrong tries cost nothing; then the waiting time doubles.
-        gate = self._login_gate
-        wait_ms = gate.wait_ms(self._clock.boot_ms()) if gate.wrong > 2 else 0  # noqa: PLR2004
         return LoginScreen(
             settings=self._settings,
             foot=foot,
             error="wrong" if self._draft.error == "wrong" else "",
-            wait_s=-(-wait_ms // 1000),
+            wait_s=-(-self._login_wait_ms() // 1000),
         )
 
     def _question_screen(self, running: Running) -> StartScreen | Screen:
