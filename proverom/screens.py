@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from itembank.content import (
     Block,
@@ -57,16 +54,9 @@ from kiosk.screens import (
     WritingScreen,
     WrittenStandardScreen,
 )
-
-if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
-
-    from kiosk.views.window import ExamWindow
+from kiosk.views.pictures import Shot, draw_all
 
 FOLDER = Path("docs/screens")
-SMALLEST_FILE = 0
-"""Qt's quality for PNG: 0 compresses most, nothing is lost."""
-SIZE = (1366, 768)
 WIDE = (1920, 1080)
 
 UMBRELLA = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 160"><g transform="rotate(12 100 80)">
@@ -356,17 +346,6 @@ FORM = PersonalDataScreen(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One picture: its file name, what is shown, and how large the window is."""
-
-    name: str
-    screen: Screen
-    size: tuple[int, int] = SIZE
-    press: str = ""
-    """Object name of what is pressed once the screen stands."""
-
-
 def _looks(screen: Screen, **settings: object) -> Screen:
     return replace(screen, settings=replace(Settings(), **settings))  # pyright: ignore[reportArgumentType] - Settings' own fields
 
@@ -452,54 +431,16 @@ def shots() -> tuple[Shot, ...]:
     )  # fmt: skip
 
 
-def draw(window: ExamWindow, app: QApplication, shot: Shot, folder: Path) -> Path:
-    """Show one screen and write what the window then looks like."""
-    from PySide6.QtGui import QImage
-    from PySide6.QtWidgets import QAbstractButton
-
-    window.resize(*shot.size)
-    # From a clean glass: nothing of the screen before is kept, neither focus nor scroll positions.
-    window.show_screen(EndScreen(kind="closed"))
-    window.show_screen(shot.screen)
-    for _turn in range(4):
-        app.processEvents()
-    pressed = window.findChild(QAbstractButton, shot.press) if shot.press else None
-    if pressed is not None:
-        pressed.click()
-        app.processEvents()
-    path = folder / f"{shot.name}.png"
-    picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    picture.save(str(path), quality=SMALLEST_FILE)
-    if window.settings_sheet is not None:
-        window.settings_sheet.close_overlay()
-    return path
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw every screen; with names, only those. Works without a display (Qt's offscreen platform)."""
     parser = argparse.ArgumentParser(prog="docs", description="Draw every kiosk screen as a picture.")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pictures go (default: docs/screens)")
     parser.add_argument("names", nargs="*", help="only screens whose name starts so")
     given = parser.parse_args(argv)
-    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6.QtWidgets import QApplication
-
-    from kiosk.views.window import ExamWindow
-
-    present = QApplication.instance()
-    app = present if isinstance(present, QApplication) else QApplication(sys.argv[:1])
-    given.folder.mkdir(parents=True, exist_ok=True)
-    window = ExamWindow()
-    window.show()
-    window.activateWindow()
-    app.processEvents()
     names: list[str] = given.names
-    for shot in shots():
-        if not names or any(shot.name.startswith(name) for name in names):
-            print(draw(window, app, shot, given.folder))
-    window.allow_close()
-    window.close()
+    wanted = (shot for shot in shots() if not names or any(shot.name.startswith(name) for name in names))
+    for path in draw_all(wanted, given.folder):
+        print(path)
     return 0
 
 
