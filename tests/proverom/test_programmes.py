@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -14,12 +13,8 @@ from typing import Any
 import pytest
 
 from centralstore.commands import main as store
-from engine.attempt import Attempt
-from engine.events import Answered, Submitted
-from engine.ids import ItemId, PartId
-from engine.irt import TwoPL
+from engine.ids import PartId
 from engine.panel import Panel
-from engine.programme import Navigation
 from engine.result import result
 from engine.state import Given, Phase
 from itembank.bank import read_bank
@@ -32,10 +27,9 @@ from kiosk import intents
 from kiosk.screens import DeliveredScreen, InformationScreen, LeaveModuleScreen, ReadingScreen, SoundCheckScreen
 from proverom.sample_room import SampleCandidate, SampleRoom, SampleSitting
 from sync.release import Ed25519Trust
-from tests.itembank.test_sample_panels import right
 from tests.proverom.conftest import ExamRoom
 from tests.proverom.seat import Seat, ask
-from tests.strategies import Sitting
+from tests.proverom.simulated import sit_through
 
 ROOT = Path(__file__).parents[2]
 HUNTERS = ROOT / "banks" / "jegerprove-sample"
@@ -160,29 +154,6 @@ def today(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return open_sealed(path, made.content_key, Ed25519Trust(keys.signing_key().public, {}), now_utc_ms=RELEASED_MS)
 
 
-def simulate(of: Given, theta: float, chance: random.Random) -> Attempt:
-    """One candidate of this ability through the whole part by the engine, replayed from the journal at the end."""
-    run = Sitting(of, Attempt.waiting(of)).log_in().prepare().start()
-
-    def answer(item: str) -> tuple[str, ...] | None:
-        rules = run.panel.items[ItemId(item)]
-        assert isinstance(rules.parameters, TwoPL)
-        rises = rules.parameters.a * (theta - rules.parameters.b)
-        return right(rules.key) if chance.random() < 1 / (1 + math.exp(-rises)) else None
-
-    if of.rules.navigation is Navigation.SELF_MOVING:
-        run.listen(lambda item: (answer(item) or (None,))[0])
-    while not run.attempt.has_ended:
-        for item in run.attempt.items:
-            if (chosen := answer(item)) is not None:
-                run.do(Answered, item, chosen)
-        if run.attempt.is_last_module:
-            run.do(Submitted, "candidate")
-        else:
-            run.leave_module()
-    return run.check_replay().attempt
-
-
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", ["reading", "listening"])
 def test_todays_released_panel_takes_simulated_candidates_to_every_level_by_every_route(
@@ -192,7 +163,7 @@ def test_todays_released_panel_takes_simulated_candidates_to_every_level_by_ever
     of = Given.of(today.programme, today.forms[today.form_for(PartId(part), None)])
     chance = random.Random(20261122)
     thetas = [-4 + 8 * number / (SIMULATED - 1) for number in range(SIMULATED)]
-    outcomes = [result(simulate(of, theta, chance)) for theta in thetas]
+    outcomes = [result(sit_through(of, theta, chance).attempt) for theta in thetas]
     assert isinstance(of.form, Panel)
     for outcome in outcomes:
         first, second, final = outcome.modules
