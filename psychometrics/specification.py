@@ -53,6 +53,7 @@ class PanelSpecification(_Strict):
     route_minutes: tuple[float, float] | None = None
     tolerance: Share = 0.05
     seconds_limit: Annotated[float, Field(gt=0.0)] = 60.0
+    gap: Share = 0.01
     graph: dict[str, tuple[str, ...]]
     modules: dict[str, ModuleSpecification] = Field(min_length=1)
 
@@ -151,4 +152,5 @@ def _demands(file: PanelSpecification) -> PanelDemands:
         route_seconds=None if minutes is None else (60.0 * minutes[0], 60.0 * minutes[1]),
         tolerance=file.tolerance,
         seconds_limit=file.seconds_limit,
+        gap=file.gap,
     )

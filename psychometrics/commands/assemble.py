@@ -139,7 +139,9 @@ def _tell(names: list[str], panels: tuple[JudgedPanel, ...], confirmed: Confirma
 
 
 def _off_target(judged: JudgedPanel, wanted: Specification) -> str:
-    """Largest deviation from an information target."""
+    """Largest deviation from an information target; empty where there is none."""
+    if not any(module.targets for module in wanted.demands.modules):
+        return ""
     within = judged.largest_deviation <= wanted.file.tolerance + ROUNDING
     return f"within {wanted.file.tolerance:.0%}" if within else f"{judged.largest_deviation:.1%}"
 
