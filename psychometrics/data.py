@@ -20,6 +20,7 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from psychometrics.background import Background, number_in
 from psychometrics.errors import (
     CircularRoutingError,
     DoubleColumnError,
@@ -246,7 +247,8 @@ class ColumnRoles:
         person: column with the person's id; None takes the first column when its header is empty (as R writes it)
             or one of id, person, person_id, attempt, attempt_id.
         groups, weights: column names or None.
-        covariates: background variables for latent regression.
+        covariates: background variables for latent regression: numbers, or categories, each but the first of which
+            becomes a column of its own.
         ignore: columns to leave alone.
     """
 
@@ -308,7 +310,8 @@ class _Rows:
     persons: list[str] = field(default_factory=list[str])
     groups: list[str] = field(default_factory=list[str])
     weights: list[float] = field(default_factory=list[float])
-    covariates: list[list[float]] = field(default_factory=list[list[float]])
+    covariates: list[list[str]] = field(default_factory=list[list[str]])
+    lines: list[int] = field(default_factory=list[int])
     faults: list[str] = field(default_factory=list[str])
 
 
@@ -375,22 +378,24 @@ def _read_csv(path: Path, given: ColumnRoles) -> ResponseMatrix:
             rows = _parse_rows(path.name, header, roles, lines)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UnreadableFileError(str(path), str(error)) from error
+    background = Background.of({name: [row[k] for row in rows.covariates] for k, name in enumerate(roles.covariates)})
+    rows.faults.extend(background.faults(path.name, rows.lines, rows.covariates, "line"))
     if rows.faults:
         raise MalformedRowsError(rows.faults)
-    return _assembled(path.name, roles, roles.items(header), rows)
+    return _assembled(path.name, roles, roles.items(header), rows, background)
 
 
-def _assembled(source: str, roles: ColumnRoles, item_ids: tuple[str, ...], rows: _Rows) -> ResponseMatrix:
+def _assembled(
+    source: str, roles: ColumnRoles, item_ids: tuple[str, ...], rows: _Rows, background: Background
+) -> ResponseMatrix:
     return ResponseMatrix(
         scores=np.vstack(rows.scores) if rows.scores else np.zeros((0, len(item_ids)), np.int8),
         item_ids=item_ids,
         person_ids=np.array(rows.persons, dtype=np.str_) if roles.person is not None else None,
         groups=np.array(rows.groups, dtype=np.str_) if roles.groups is not None else None,
         weights=np.array(rows.weights, dtype=np.float64) if roles.weights is not None else None,
-        covariates=np.array(rows.covariates, dtype=np.float64).reshape(-1, len(roles.covariates))
-        if roles.covariates
-        else None,
-        covariate_names=roles.covariates,
+        covariates=background.numbers(rows.covariates) if roles.covariates else None,
+        covariate_names=background.names,
         source=source,
     )
 
@@ -450,17 +455,16 @@ def _parse_roles(
     if roles.weights is not None:
         rows.weights.append(_number(file, number, roles.weights, cells[place[roles.weights]], rows.faults, lowest=0.0))
     if roles.covariates:
-        rows.covariates.append([_number(file, number, c, cells[place[c]], rows.faults) for c in roles.covariates])
+        rows.covariates.append([cells[place[name]] for name in roles.covariates])
+        rows.lines.append(number)
 
 
-def _number(file: str, line: int, column: str, cell: str, faults: list[str], *, lowest: float = float("-inf")) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = float("nan")
-    if not np.isfinite(value) or value < lowest:
-        wanted = "a number" if lowest < 0 else f"a number of at least {lowest:g}"
-        faults.append(f"{file}, line {line}, column '{column}': '{cell}' is not {wanted}. Correct it.")
+def _number(file: str, line: int, column: str, cell: str, faults: list[str], *, lowest: float) -> float:
+    value = number_in(cell)
+    if value is None or value < lowest:
+        faults.append(
+            f"{file}, line {line}, column '{column}': '{cell}' is not a number of at least {lowest:g}. Correct it."
+        )
         return 0.0
     return value
 
@@ -476,15 +480,21 @@ def iterate_parquet(
     file = Path(path)
     parquet = open_parquet(file)
     settled = (roles or ColumnRoles()).check(file.name, parquet.header)
+    background = Background.of({name: parquet.texts(name) for name in settled.covariates})
     start = 1
-    for columns in parquet.batches(chunk_rows):
-        chunk = _from_columns(file.name, start, settled, settled.items(parquet.header), columns)
+    for columns in parquet.batches(chunk_rows, frozenset(settled.named())):
+        chunk = _from_columns(file.name, start, settled, settled.items(parquet.header), columns, background)
         start += chunk.n_persons
         yield chunk
 
 
 def _from_columns(
-    file: str, start: int, roles: ColumnRoles, items: tuple[str, ...], columns: Mapping[str, Column]
+    file: str,
+    start: int,
+    roles: ColumnRoles,
+    items: tuple[str, ...],
+    columns: Mapping[str, Column],
+    background: Background,
 ) -> ResponseMatrix:
     rows = _Rows()
     scores = [_codes(file, start, item, columns[item], rows.faults) for item in items]
@@ -493,15 +503,20 @@ def _from_columns(
         rows.persons = [str(value) for value in columns[roles.person]]
     if roles.groups is not None:
         rows.groups = [str(value) for value in columns[roles.groups]]
-    for r in range(n_rows if roles.weights is not None or roles.covariates else 0):
-        if roles.weights is not None:
-            cell = str(columns[roles.weights][r])
-            rows.weights.append(_number(file, start + r, roles.weights, cell, rows.faults, lowest=0.0))
-        rows.covariates.append([_number(file, start + r, c, str(columns[c][r]), rows.faults) for c in roles.covariates])
+        rows.faults.extend(
+            f"{file}, row {start + r}, column '{roles.groups}': no group. Write the person's group."
+            for r, group in enumerate(rows.groups)
+            if not group.strip()
+        )
+    for r in range(n_rows if roles.weights is not None else 0):
+        cell = str(columns[str(roles.weights)][r])
+        rows.weights.append(_number(file, start + r, str(roles.weights), cell, rows.faults, lowest=0.0))
+    rows.covariates = [[str(columns[name][r]) for name in roles.covariates] for r in range(n_rows)]
+    rows.faults.extend(background.faults(file, range(start, start + n_rows), rows.covariates, "row"))
     if rows.faults:
         raise MalformedRowsError(rows.faults)
     rows.scores.append(np.stack(scores, axis=1) if scores else np.zeros((n_rows, 0), np.int8))
-    return _assembled(file, roles, items, rows)
+    return _assembled(file, roles, items, rows, background)
 
 
 def _codes(file: str, start: int, item: str, column: Column, faults: list[str]) -> ScoreArray:

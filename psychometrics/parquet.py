@@ -25,12 +25,17 @@ class ParquetFile:
     path: Path
     header: tuple[str, ...]
 
-    def batches(self, chunk_rows: int) -> Iterator[dict[str, Column]]:
-        """Column name → values, for at most `chunk_rows` rows at a time."""
+    def batches(self, chunk_rows: int, texts: frozenset[str] = frozenset()) -> Iterator[dict[str, Column]]:
+        """Column name → values, for at most `chunk_rows` rows at a time; the columns in `texts` always as texts."""
         pq: Any = import_module("pyarrow.parquet")
         with pq.ParquetFile(self.path) as parquet:
             for batch in parquet.iter_batches(batch_size=chunk_rows):
-                yield {name: _values(batch.column(name)) for name in self.header}
+                yield {name: _values(batch.column(name), is_text=name in texts) for name in self.header}
+
+    def texts(self, name: str) -> list[str]:
+        """The whole of one column as texts."""
+        pq: Any = import_module("pyarrow.parquet")
+        return _texts(pq.read_table(self.path, columns=[name]).column(0))
 
 
 def open_parquet(path: Path) -> ParquetFile:
@@ -48,13 +53,19 @@ def open_parquet(path: Path) -> ParquetFile:
     return ParquetFile(path, tuple(str(name) for name in names))
 
 
-def _values(column: Any) -> Column:  # noqa: ANN401 - an untyped library's own array
+def _texts(column: Any) -> list[str]:  # noqa: ANN401 - an untyped library's own array
+    return ["" if value is None else str(value) for value in cast("list[object]", column.to_pylist())]
+
+
+def _values(column: Any, *, is_text: bool) -> Column:  # noqa: ANN401 - an untyped library's own array
     pa: Any = import_module("pyarrow")
     compute: Any = import_module("pyarrow.compute")
+    if is_text:
+        return _texts(column)
     if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
         filled = compute.fill_null(column.cast(pa.int64()), -1)
         return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.int64)
-    return ["" if value is None else str(value) for value in cast("list[object]", column.to_pylist())]
+    return _texts(column)
 
 
 def write_parquet(path: str | Path, columns: Mapping[str, NDArray[np.generic] | Sequence[object]]) -> None:

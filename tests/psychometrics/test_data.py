@@ -86,6 +86,40 @@ def test_parquet_says_the_same_as_csv(tmp_path: Path) -> None:
     np.testing.assert_array_equal(concatenate(chunks).scores, rows)
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_categories_become_a_column_each_but_the_first(kind: str, tmp_path: Path) -> None:
+    columns: dict[str, list[object]] = {
+        "i1": [1, 0, 1, 0],
+        "tongue": ["tigrinya", "arabic", "polish", "arabic"],
+        "years": [1.5, 2.0, 0.0, 3.0],
+    }
+    if kind == "parquet":
+        write_parquet(tmp_path / "r.parquet", columns)
+    else:
+        rows = [",".join(map(str, row)) for row in zip(*columns.values(), strict=True)]
+        _file(tmp_path, "\n".join((",".join(columns), *rows)))
+    roles = ColumnRoles(covariates=("tongue", "years"))
+    data = read_responses(tmp_path / f"r.{kind}", roles)
+    assert data.covariate_names == ("tongue=polish", "tongue=tigrinya", "years")
+    assert data.covariates is not None
+    assert data.covariates.tolist() == [[0, 1, 1.5], [0, 0, 2], [1, 0, 0], [0, 0, 3]]
+    if kind == "parquet":
+        chunked = concatenate(list(iterate_parquet(tmp_path / "r.parquet", roles, chunk_rows=1)))
+        assert chunked.covariates is not None
+        assert chunked.covariates.tolist() == data.covariates.tolist()
+
+
+def test_missing_background_is_told_and_not_taken_for_a_number(tmp_path: Path) -> None:
+    roles = ColumnRoles(covariates=("years", "tongue"), groups="site")
+    columns = {"i1": [1, 0], "years": [3, None], "tongue": ["", "polish"], "site": ["x", None]}
+    write_parquet(tmp_path / "r.parquet", columns)
+    with pytest.raises(MalformedRowsError) as caught:
+        read_responses(tmp_path / "r.parquet", roles)
+    assert "row 2, column 'years': '' is not a number" in str(caught.value)
+    assert "row 1, column 'tongue': no category" in str(caught.value)
+    assert "row 2, column 'site': no group" in str(caught.value)
+
+
 FAULTS = {
     "i1,i2\n1,x\n": "r.csv, line 2, column 'i2': 'x' is no score",
     "i1,i2\n1,-3\n": "r.csv, line 2, column 'i2': '-3' is no score",
@@ -112,7 +146,7 @@ def test_all_malformed_rows_are_told_at_once_but_not_a_thousand(tmp_path: Path) 
 
 def test_faults_in_groups_weights_and_background_are_told(tmp_path: Path) -> None:
     with pytest.raises(MalformedRowsError) as caught:
-        read_responses(_file(tmp_path, "id,i1,site,w,age,note\na,1,,-2,old,\n"), ROLES)
+        read_responses(_file(tmp_path, "id,i1,site,w,age,note\na,1,,-2,old,\nb,1,x,1,30,\n"), ROLES)
     sentences = str(caught.value)
     assert "line 2, column 'site': no group" in sentences
     assert "line 2, column 'w': '-2' is not a number of at least 0" in sentences
