@@ -1,12 +1,17 @@
-"""Pictures of every kiosk screen, drawn by the real window: `./run docs` writes docs/screens/*.png."""
+"""Pictures of every kiosk screen and of the room page, as drawn by the real window and by a browser.
+
+`./run docs` writes docs/screens/*.png.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from administration.errors import PhotographError
 from itembank.content import (
     Block,
     ChoiceGap,
@@ -22,6 +27,7 @@ from itembank.content import (
     TextGap,
     Words,
 )
+from itembank.errors import ItemBankError
 from kiosk.screens import (
     DayCodeScreen,
     DeliveredScreen,
@@ -57,6 +63,9 @@ from kiosk.screens import (
 from kiosk.views.pictures import Shot, draw_all
 
 FOLDER = Path("docs/screens")
+BANK = Path(__file__).parent.parent / "banks" / "norskprove-sample"
+RELEASE = "norskprove-demo"
+ROOM_PAGE = "room-board"
 WIDE = (1920, 1080)
 
 UMBRELLA = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 160"><g transform="rotate(12 100 80)">
@@ -432,8 +441,12 @@ def shots() -> tuple[Shot, ...]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw every screen; with names, only those. Works without a display (Qt's offscreen platform)."""
-    parser = argparse.ArgumentParser(prog="docs", description="Draw every kiosk screen as a picture.")
+    """Draw every screen and the room page; with names, only those. Works without a display.
+
+    Returns:
+        0 when all pictures are made, 1 when there is no browser for the room page, or the bank's clips are not built.
+    """
+    parser = argparse.ArgumentParser(prog="docs", description="Draw every kiosk screen and the room page as pictures.")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pictures go (default: docs/screens)")
     parser.add_argument("names", nargs="*", help="only screens whose name starts so")
     given = parser.parse_args(argv)
@@ -441,6 +454,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = (shot for shot in shots() if not names or any(shot.name.startswith(name) for name in names))
     for path in draw_all(wanted, given.folder):
         print(path)
+    if names and not any(ROOM_PAGE.startswith(name) for name in names):
+        return 0
+    from administration.photograph import room_pictures  # the service and a browser, for this picture alone
+
+    try:
+        for path in room_pictures(BANK, RELEASE, given.folder):
+            print(path)
+    except (PhotographError, ItemBankError) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 
