@@ -1,4 +1,4 @@
-"""`bank preview ITEM`: an item or writing task as a candidate sees it, in both written standards, with its key.
+"""`bank preview NAME`: an item, text or writing task as a candidate sees it, in both written standards, with its key.
 
 Stands here because it sees both the bank and the kiosk; all other `bank` commands are `itembank.commands`.
 """
@@ -51,7 +51,9 @@ def bank(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["preview"]:
         return main(arguments[1:])
     if not arguments or arguments[0] in {"-h", "--help"}:
-        print("bank preview ITEM      see an item or task as a candidate does, with its key (--help tells more)\n")
+        print(
+            "bank preview NAME      see an item, text or task as a candidate does, with its key (--help tells more)\n"
+        )
     return other_commands(arguments)
 
 
@@ -65,23 +67,30 @@ def main(argv: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     if found is None:
-        print(f"No bank has an item or task '{name}'. Name one of the folders under items or tasks.", file=sys.stderr)
+        print(
+            f"No bank has an item, text or task '{name}'. Name one of the folders under items, stimuli or tasks.",
+            file=sys.stderr,
+        )
+        return 1
+    names = _items_of(found, name)
+    if not names:
+        print(f"No item asks about '{name}' yet, so there is nothing to show. Name it in an item.", file=sys.stderr)
         return 1
     settings = {
         standard: Settings(language=LANGUAGES[standard], text_size=given.text_size, theme=THEMES[given.theme])
         for standard in WRITTEN_STANDARDS
     }
     try:
-        screens = dict(_screens(found, name, settings))
+        screens = {file: screen for each in names for file, screen in _screens(found, each, settings)}
     except (StandardMissingError, ValueError, KeyError) as error:
         print(f"'{name}' cannot be shown: {error}. Run 'bank check' and mend what it tells.", file=sys.stderr)
         return 1
-    for line in _facts(found, name):
+    for line in (line for each in names for line in _facts(found, each)):
         print(line)
     from kiosk.preview import save_pictures, show_in_window
 
     if given.window:
-        show_in_window(screens[f"{name}-{given.standard}"], SIZE)
+        show_in_window(screens[f"{names[0]}-{given.standard}"], SIZE)
         return 0
     folder: Path = given.out
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="bank preview",
         description="Show an item or writing task as a candidate sees it, in both written standards, with its key.",
     )
-    parser.add_argument("item", metavar="ITEM")
+    parser.add_argument("item", metavar="NAME", help="an item, a writing task, or a text with all items about it")
     parser.add_argument("--bank", type=Path, metavar="FOLDER", help="the bank's folder (default: all under banks)")
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help=f"pictures go here ({FOLDER})")
     parser.add_argument("--window", action="store_true", help="show it in the exam's window and draw no pictures")
@@ -110,9 +119,16 @@ def _parser() -> argparse.ArgumentParser:
 def _find(name: str, folders: Sequence[Path]) -> Bank | None:
     for folder in folders:
         found = read_bank(folder)
-        if name in found.items or name in found.tasks:
+        if name in found.items or name in found.tasks or name in found.stimuli:
             return found
     return None
+
+
+def _items_of(found: Bank, name: str) -> tuple[str, ...]:
+    """What is drawn for a name: itself, or for a text every item that asks about it."""
+    if name not in found.stimuli:
+        return (name,)
+    return tuple(item.id for item in found.items.values() if item.stimulus == name)
 
 
 def _screens(found: Bank, name: str, settings: Mapping[str, Settings]) -> Iterator[tuple[str, Screen]]:

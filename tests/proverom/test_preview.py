@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from itembank.bank import read_bank
 from proverom.cli import TABLE, read_commands
 from proverom.preview import bank, main
+
+BANK = Path(__file__).parents[2] / "banks" / "norskprove-sample"
 
 
 def test_the_bank_command_comes_here() -> None:
@@ -46,9 +49,20 @@ def test_a_writing_task_is_drawn_in_both_standards(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["W-12-nb.png", "W-12-nn.png"]
 
 
+def test_a_text_is_drawn_with_every_item_about_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["DT-1", "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    about = {name for name, item in read_bank(BANK).items.items() if item.stimulus == "DT-1"}
+    assert about
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{name}-{standard}{key}.png" for name in about for standard in ("nb", "nn") for key in ("", "-key")
+    }
+    assert all(f"{name}: reading" in told for name in about)
+
+
 def test_an_unknown_item_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["R-999", "--out", str(tmp_path)]) == 1
-    assert "No bank has an item or task 'R-999'" in capsys.readouterr().err
+    assert "No bank has an item, text or task 'R-999'" in capsys.readouterr().err
 
 
 def test_other_commands_still_reach_the_bank(capsys: pytest.CaptureFixture[str]) -> None:
