@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine import events
 from engine.state import Phase
@@ -13,10 +13,6 @@ from kiosk import intents
 from kiosk.screens import (
     Settings,
 )
-
-if TYPE_CHECKING:
-    pass
-
 from kiosk.showing import Showing
 
 _log = logging.getLogger(__name__)
@@ -148,7 +144,7 @@ class Answering(Showing):
         if here:
             self._happens(events.ItemShown(self._now(), here[0]))
 
-    # --- settings and incidents ------------------------------------------------------------------------------------------
+    # --- settings and incidents --------------------------------------------------------------------------------------
 
     def _set_text_size(self, wish: intents.SetTextSize) -> None:
         self._keep(replace(self._settings, text_size=wish.text_size))

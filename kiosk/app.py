@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 TICK_MS: Final = 40
-"""Often enough for a level sign at 12 pictures a second and a step that begins on time; a tick takes well under 1 ms."""
+"""Often enough for a level sign at 12 pictures a second and a step that begins on time; a tick takes below 1 ms."""
 ROBOT_MAP_MS: Final = 100
 FOCUS_GRACE_MS: Final = 300
 """A focus that comes back within this time was Qt's own moving between windows of ours."""
@@ -123,7 +123,7 @@ def enrol(folder: StateFolder, keys: DeviceKeys, clock: SystemClock, options: Op
 
     if not options.store or options.ca is None or not options.seat:
         raise SetUpError(
-            "Enrolling needs the store's address, its CA certificate and the seat's name", "Give all three."
+            what="Enrolling needs the store's address, its CA certificate and the seat's name", remedy="Give all three."
         )
     write_atomically(folder.ca_file, options.ca.read_bytes())
     with StoreClient(options.store, folder.ca_file, "", keys, now_utc_ms=clock.wall_ms) as client:
@@ -212,11 +212,15 @@ class _Program:
 
     def _conductor(self, app: QApplication, window: ExamWindow, room: Room) -> Conductor:
         from kiosk.conductor import Conditions, Conductor  # noqa: PLC0415 - as above
+        from kiosk.look.fonts import missing_families  # noqa: PLC0415 - as above
+        from kiosk.look.look import starting_text_size  # noqa: PLC0415 - as above
         from kiosk.sound import StreamPlayer  # noqa: PLC0415 - as above
         from sync.passwords import PRODUCTION_MINIMUM  # noqa: PLC0415 - as above
         from sync.progress import sign_progress  # noqa: PLC0415 - as above
         from sync.writer import FREE_NEEDED  # noqa: PLC0415 - as above
 
+        if missing := missing_families():
+            _log.warning("the fonts %s are missing; install fonts-inter and fonts-sil-charis", ", ".join(missing))
         return Conductor(
             Conditions(
                 device=self._enrolment.device,
@@ -224,6 +228,7 @@ class _Program:
                 password_minimum=PRODUCTION_MINIMUM,
                 free_needed=FREE_NEEDED,
                 locks_on_focus_loss=not self._options.is_window,
+                text_size=starting_text_size(window.screen().geometry().width()),
             ),
             folder=self._folder,
             clock=self._clock,

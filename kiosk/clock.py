@@ -1,8 +1,9 @@
 """The kiosk's one clock.
 
 `SystemClock` reads CLOCK_BOOTTIME, which counts while the PC sleeps and which nobody can set. An attempt's own clock
-(`AttemptClock`) runs on it from the attempt's first fact, over restarts and hand-overs, and never backwards. Within one boot it
-is exact; over a reboot, or on another PC, it is bridged by the wall clock, corrected by the store's time when that is known.
+(`AttemptClock`) runs on it from the attempt's first fact, over restarts and hand-overs, and never backwards. Within one
+boot it is exact; over a reboot, or on another PC, it is bridged by the wall clock, corrected by the store's time when
+that is known.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class AttemptClock:
 
     @classmethod
     def resume(cls, clock: Clock, anchor: Anchor, last_at_ms: int) -> AttemptClock:
-        """Go on with an attempt whose last segment was tied to time by ``anchor`` and whose last fact was at ``last_at_ms``."""
+        """Go on with an attempt that ``anchor`` tied to time and whose last fact was at ``last_at_ms``."""
         if anchor.boot_id == clock.boot_id():
             elapsed_ms = clock.boot_ms() - anchor.boot_ms
         else:

@@ -184,7 +184,8 @@ class Conductor(Answering):
             self._wrong_log_in(wish.user, is_known=candidate is not None)
             return
         self._login_gate = DayCodeGate()
-        self._settings = replace(self._folder.settings(candidate.number), language=self._settings.language)
+        kept = self._folder.settings(candidate.number, self._settings)
+        self._settings = replace(kept, language=self._settings.language)
         part = roster.next_part(candidate)
         if part is None and candidate.parts:
             self._refuse("already_delivered")
@@ -242,7 +243,7 @@ class Conductor(Answering):
         self._volume = running.attempt.volume
         self._ended_at_ms = self._clock.wall_ms()
         if running.is_resumed:
-            self._settings = self._folder.settings(running.candidate.number)
+            self._settings = self._folder.settings(running.candidate.number, self._settings)
         else:
             self._keep(self._settings)
         writer = running.record.writer
@@ -273,7 +274,7 @@ class Conductor(Answering):
         self._room.watch(None)
         self._room.hurry()
         self._draft = Draft()
-        self._settings = Settings(language=self._settings.language)
+        self._settings = Settings(text_size=self._conditions.text_size)
         self._disk_trouble = ""
 
     # --- before the start ---------------------------------------------------------------------------------------------
@@ -557,18 +558,17 @@ class Conductor(Answering):
     def _event_of(self, order: Order, running: Running) -> Event | None:
         if order.candidate != running.candidate.number or order.part not in {"", running.part.part}:
             return None
+        if order.kind == "reset" and order.data.get("attempt") != running.attempt.id:
+            return None
         now_ms = self._now()
-        if order.kind == "extra_time":
-            return events.ExtraTimeGiven(now_ms, int(order.data.get("extra_ms", 0)), order.number)
-        if order.kind == "unlock":
-            return events.Unlocked(now_ms, order.number, order.by)
-        if order.kind == "expel":
-            return events.Expelled(now_ms, order.number)
-        if order.kind == "left_alone":
-            return events.LeftAlone(now_ms, order.number)
-        if order.kind == "reset" and order.data.get("attempt") in {running.attempt.id, None, ""}:
-            return events.ResetByOrder(now_ms, order.number)
-        return None
+        effects: dict[str, Event] = {
+            "extra_time": events.ExtraTimeGiven(now_ms, int(order.data.get("extra_ms", 0)), order.number),
+            "unlock": events.Unlocked(now_ms, order.number, order.by),
+            "expel": events.Expelled(now_ms, order.number),
+            "left_alone": events.LeftAlone(now_ms, order.number),
+            "reset": events.ResetByOrder(now_ms, order.number),
+        }
+        return effects.get(order.kind)
 
     def _moved_away(self, order: Order) -> None:
         running = self._running
@@ -588,22 +588,28 @@ class Conductor(Answering):
                 self._player.stop()
             return
         was_over = running.attempt.has_ended
-        if self._clock.boot_ms() - self._alive_ms >= ALIVE_EVERY_MS:
-            self._alive_ms = self._clock.boot_ms()
-            self._folder.keep_alive(running.attempt.id, running.record.now_ms())
+        self._note_alive(running)
         for event in running.record.take_in_due():
             if isinstance(event, events.Warned):
                 self._warned = (event.left_ms, self._clock.boot_ms() + WARNING_STANDS_MS)
-        if self._director is not None and running.attempt.phase is Phase.RUNNING and not self._is_welcoming():
-            self._director.tick()
-            if self._director.fault:
-                self._incident("sound_fault")
-        elif self._director is None:
-            self._watch_sound_check()
+        self._direct_sound(running)
         if running.attempt.has_ended and not was_over:
             self._part_ended(running)
         if self._warned is not None and self._clock.boot_ms() > self._warned[1]:
             self._warned = None
+
+    def _note_alive(self, running: Running) -> None:
+        if self._clock.boot_ms() - self._alive_ms >= ALIVE_EVERY_MS:
+            self._alive_ms = self._clock.boot_ms()
+            self._folder.keep_alive(running.attempt.id, running.record.now_ms())
+
+    def _direct_sound(self, running: Running) -> None:
+        if self._director is None:
+            self._watch_sound_check()
+        elif running.attempt.phase is Phase.RUNNING and not self._is_welcoming():
+            self._director.tick()
+            if self._director.fault:
+                self._incident("sound_fault")
 
     def _watch_sound_check(self) -> None:
         rendering = self._player.rendering()

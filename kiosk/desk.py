@@ -46,6 +46,7 @@ class Conditions:
     password_minimum: Cost
     free_needed: int
     locks_on_focus_loss: bool
+    text_size: int = 100
 
 
 class Desk:
@@ -79,7 +80,7 @@ class Desk:
         self._openings = Openings(
             folder, conditions.device, clock, free_needed=conditions.free_needed, on_trouble=self._on_disk_trouble
         )
-        self._settings = Settings()
+        self._settings = Settings(text_size=conditions.text_size)
         self._draft = Draft()
         self._running: Running | None = None
         self._director: SoundDirector | None = None

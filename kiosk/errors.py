@@ -29,7 +29,8 @@ class LockdownError(KioskError):
 
     def __init__(self, step: str, reason: str) -> None:
         super().__init__(
-            f"The kiosk could not be locked down at step '{step}': {reason}. Close other programs and start the kiosk again."
+            f"The kiosk could not be locked down at step '{step}': {reason}. "
+            "Close other programs and start the kiosk again."
         )
         self.step = step
 
@@ -55,7 +56,8 @@ class NotEnoughSpaceError(KioskError):
 
     def __init__(self, folder: str, free_bytes: int, needed_bytes: int) -> None:
         super().__init__(
-            f"The disk that holds {folder} has {free_bytes // 2**20} MiB free and the kiosk needs {needed_bytes // 2**20} MiB. "
+            f"The disk that holds {folder} has {free_bytes // 2**20} MiB free "
+            f"and the kiosk needs {needed_bytes // 2**20} MiB. "
             "Free space on this PC, or use another PC."
         )
 

@@ -101,14 +101,13 @@ class Facts(Desk):
         if told == self._reported[1] and now_ms - self._reported[0] < REPORT_EVERY_MS:
             return
         self._reported = (now_ms, told)
-        self._room.report(self._sign_report(self._progress(state, running)))
+        self._room.report(self._sign_report(self._progress(state, state.ticket.sitting, running)))
 
-    def _progress(self, state: RoomState, running: Running | None) -> Progress:
-        assert state.ticket is not None
+    def _progress(self, state: RoomState, sitting: str, running: Running | None) -> Progress:
         # Rises over restarts too: the wall clock in milliseconds, and never less than one above the last.
         self._sequence = max(self._sequence + 1, self._clock.wall_ms())
         base = Progress(
-            sitting=state.ticket.sitting,
+            sitting=sitting,
             device=self._conditions.device,
             sequence=self._sequence,
             at_utc_ms=self._clock.wall_ms(),

@@ -53,7 +53,7 @@ class Enrolment:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file's content so that after a power cut either the old or the new is there, readable by this user only."""
+    """Replace a file's content: after a power cut the old or the new is there, readable by this user only."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     spare = path.with_name(path.name + ".new")
     descriptor = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -164,7 +164,7 @@ class StateFolder:
         wanted = {each.name for each in fields(Enrolment)}
         if plain is None or set(plain) != wanted or not all(isinstance(value, str) for value in plain.values()):
             raise SetUpError(
-                f"The file {self.root / 'device.json'} is damaged", "Enrol this PC again with a new token."
+                what=f"The file {self.root / 'device.json'} is damaged", remedy="Enrol this PC again with a new token."
             )
         return Enrolment(**{name: str(value) for name, value in plain.items()})
 
@@ -183,10 +183,9 @@ class StateFolder:
         if version > seen.get(name, 0):
             write_atomically(self.root / "high-water.json", json.dumps({**seen, name: version}).encode())
 
-    def settings(self, candidate: str) -> Settings:
-        """How a candidate wants the screen; the usual way when nothing valid is kept."""
+    def settings(self, candidate: str, usual: Settings) -> Settings:
+        """How a candidate wants the screen; ``usual`` where nothing valid is kept."""
         plain = _json(self.read(self.root / "settings" / f"{_safe(candidate)}.json") or b"") or {}
-        usual = Settings()
         try:
             return Settings(
                 language=plain.get("language", usual.language),
@@ -239,7 +238,9 @@ def write_over(path: Path) -> None:
 
 def _safe(name: str) -> str:
     if _SAFE_NAME.fullmatch(name) is None or ".." in name:
-        raise SetUpError("A name that came from outside cannot be a file name", "Tell the test leader; use another PC.")
+        raise SetUpError(
+            what="A name that came from outside cannot be a file name", remedy="Tell the test leader; use another PC."
+        )
     return name
 
 

@@ -134,11 +134,15 @@ class Openings:
     def _go_on(self, room: RoomState, bundle: AttemptBundle, *, is_handover: bool) -> Running:
         begun = _begun(bundle)
         if begun is None:
-            raise SetUpError(f"Nothing of attempt {bundle.attempt} can be read", "Tell the test leader; keep this PC.")
+            raise SetUpError(
+                what=f"Nothing of attempt {bundle.attempt} can be read", remedy="Tell the test leader; keep this PC."
+            )
         candidate = next((each for each in _ticket(room).candidates if each.number == begun.candidate), None)
         part = next((each for each in candidate.parts if each.part == begun.part), None) if candidate else None
         if candidate is None or part is None:
-            raise SetUpError("The candidate of a journal on this PC is not in the sitting", "Tell the test leader.")
+            raise SetUpError(
+                what="The candidate of a journal on this PC is not in the sitting", remedy="Tell the test leader."
+            )
         package = self._package(room, part)
         given = Given.of(package.programme, package.forms[begun.form])
         attempt = replay(given, bundle.events).attempt
@@ -169,7 +173,9 @@ class Openings:
         # The recovery key is the one the authority's grant named; a ticket that names another one is not believed.
         recovery = _recovery(room).public
         if recovery != BoxPublic.from_hex(ticket.recovery_public):
-            raise SetUpError("The ticket names another recovery key than the grant", "Tell the test leader.")
+            raise SetUpError(
+                what="The ticket names another recovery key than the grant", remedy="Tell the test leader."
+            )
         writer = JournalWriter.begin(
             self._folder.journals,
             Binding(ticket.sitting, attempt_id, self._device, package.release_id),
@@ -208,7 +214,9 @@ class Openings:
         for release in _ticket(room).releases:
             if (release.programme, release.part) == (part.programme, part.part) and release.release in room.packages:
                 return room.packages[release.release]
-        raise SetUpError(f"The test package for {part.part} is not open on this PC", "Wait, or use another PC.")
+        raise SetUpError(
+            what=f"The test package for {part.part} is not open on this PC", remedy="Wait, or use another PC."
+        )
 
 
 def _begun(bundle: AttemptBundle) -> AttemptBegun | None:
@@ -233,13 +241,13 @@ def _has_spare(package: Package, part: TicketPart) -> bool:
 
 def _ticket(room: RoomState) -> Ticket:
     if room.ticket is None:
-        raise SetUpError("This PC has no ticket for a sitting yet", "Connect it to the store.")
+        raise SetUpError(what="This PC has no ticket for a sitting yet", remedy="Connect it to the store.")
     return room.ticket
 
 
 def _recovery(room: RoomState) -> BoxKey:
     if room.recovery is None:
-        raise SetUpError("The sitting is not open on this PC", "Wait until the test leader opens it.")
+        raise SetUpError(what="The sitting is not open on this PC", remedy="Wait until the test leader opens it.")
     return room.recovery
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from engine.ids import ItemId, TaskId
 from engine.listening import StepKind, StepState, step_ms, steps
@@ -20,13 +20,15 @@ from kiosk.screens import (
     ReadingScreen,
     SavedState,
     Settings,
-    StepKind as LineStep,
     StripTask,
     TaskTab,
     Topic,
     UnansweredTask,
     WritingScreen,
     count_words,
+)
+from kiosk.screens import (
+    StepKind as LineStep,
 )
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def frame(attempt: Attempt, scene: Scene, *, task_number: int, module_number: in
     )
 
 
-# --- items --------------------------------------------------------------------------------------------------------------
+# --- items ----------------------------------------------------------------------------------------------------------
 
 
 def reading_screen(attempt: Attempt, scene: Scene) -> ReadingScreen:
@@ -142,7 +144,7 @@ def leave_module_screen(attempt: Attempt, scene: Scene, step: Literal[1, 2]) -> 
     )
 
 
-# --- listening ------------------------------------------------------------------------------------------------------------
+# --- listening ------------------------------------------------------------------------------------------------------
 
 
 def listening_screen(attempt: Attempt, scene: Scene, state: StepState) -> ListeningScreen:
@@ -216,11 +218,11 @@ def _share_done(state: StepState, scene: Scene, length_ms: int) -> float:
     return rendering.frame / max(1, rendering.frames) if rendering is not None else 0.0
 
 
-# --- writing --------------------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------------------------
 
 
 def writing_screen(attempt: Attempt, scene: Scene, *, choosing_in: str = "") -> WritingScreen:
-    """The present writing task, or the choice of topics where none is chosen or ``choosing_in`` asks to choose again."""
+    """The present writing task, or the choice of topics where none is chosen or ``choosing_in`` asks for it."""
     tasks = _task_set(attempt)
     slot = present_slot(attempt)
     chosen = None if slot.id == choosing_in else attempt.task_in(slot)
@@ -278,19 +280,15 @@ def _hand_in_task(attempt: Attempt, scene: Scene, slot: TaskSlot, number: int) -
     return HandInTask(tab.task, number, scene.content.tasks[tab.task].heading, tab.is_empty, tab.words)
 
 
-# --- pieces ---------------------------------------------------------------------------------------------------------------
+# --- pieces ---------------------------------------------------------------------------------------------------------
 
 
 def _panel(attempt: Attempt) -> Panel:
-    form = attempt.given.form
-    assert isinstance(form, Panel)
-    return form
+    return cast("Panel", attempt.given.form)
 
 
 def _task_set(attempt: Attempt) -> TaskSet:
-    form = attempt.given.form
-    assert isinstance(form, TaskSet)
-    return form
+    return cast("TaskSet", attempt.given.form)
 
 
 def _stimulus(content: ContentSet, item: ItemContent) -> StimulusContent | None:

@@ -1,4 +1,4 @@
-"""One attempt in this run of the program: engine, journal and clock kept in step. A fact is journalled, then it is true."""
+"""One attempt in this run of the program: engine, journal and clock in step. A fact is journalled, then it is true."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ class Happened:
 class AttemptRecord:
     """An attempt with its journal.
 
-    ``happens`` returns when the fact survives a power cut; ``happens_soon`` when it survives the end of the program, with
-    the sync at once behind it in the writer's thread. Facts that time has made true are always taken in first.
+    ``happens`` returns when the fact survives a power cut; ``happens_soon`` when it survives the end of the program,
+    with the sync at once behind it in the writer's thread. Facts that time has made true are always taken in first, but
+    by ``happens_before_due``.
     """
 
     def __init__(

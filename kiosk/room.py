@@ -1,6 +1,6 @@
 """What this PC knows of its room, and how it comes to know: one thread that talks to the store, and keeps at it.
 
-The thread publishes immutable snapshots (`RoomState`); the conductor reads the newest one and never waits for the network.
+The thread publishes immutable snapshots (`RoomState`); the conductor reads the newest and never waits for the network.
 What is needed for a sitting lies in the state folder, so a kiosk that starts without a network goes on from there.
 """
 
@@ -60,7 +60,7 @@ class Receipted:
 
 @dataclass(frozen=True, slots=True)
 class RoomState:
-    """A snapshot: what is known now. ``trouble`` is the last sentence of something that could not be done, "" if none."""
+    """A snapshot: what is known now. ``trouble`` is the sentence of what could not be done last, "" if none."""
 
     ticket: Ticket | None = None
     orders: OrderList | None = None
@@ -148,7 +148,7 @@ class Room:
         self._acks.put((sitting, number, applied_ms))
 
     def watch(self, watch: Watch | None) -> None:
-        """From now on send what this journal makes durable; of the one before all that is durable now (it is closed)."""
+        """From now on send what this journal makes durable; of the one before, closed by now, all of it."""
         self._counts()
         self._watch = watch
 

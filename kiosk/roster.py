@@ -1,4 +1,4 @@
-"""What this PC knows of a sitting: its ticket, the orders so far, and which attempts there are. Pure decisions on these."""
+"""What this PC knows of a sitting: its ticket, the orders so far, which attempts there are. Pure decisions on these."""
 
 from __future__ import annotations
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.state import Phase
 from kiosk import present
+from kiosk.facts import Facts
 from kiosk.openings import Running
 from kiosk.present import Scene
 from kiosk.roster import part_title
@@ -24,12 +25,7 @@ from kiosk.screens import (
     StartScreen,
     WaitScreen,
 )
-from kiosk.starting import clock_time, end_screen, personal_data_screen, question_due, question_screen
-
-if TYPE_CHECKING:
-    pass
-
-from kiosk.facts import Facts
+from kiosk.starting import Asking, clock_time, end_screen, personal_data_screen, question_due, question_screen
 
 SAVING_SHOWN_AFTER_MS: Final = 300
 HANDING_IN_SHOWN_MS: Final = 2_000
@@ -62,8 +58,9 @@ class Showing(Facts):
             )
         if self._draft.waiting is not None:
             return WaitScreen(settings=self._settings, foot=self._seat().foot(), reason=self._draft.waiting)
-        if running is None:
-            return self._screen_without_candidate()
+        return self._screen_without_candidate() if running is None else self._screen_of(running)
+
+    def _screen_of(self, running: Running) -> Screen:
         attempt = running.attempt
         if self._disk_trouble:
             return self._locked_screen(running, "disk")
@@ -99,10 +96,9 @@ class Showing(Facts):
         roster, public = self._roster(), self._public()
         if public is None:
             return WaitScreen(settings=self._settings, foot=self._seat().foot(), reason="preparing")
-        return question_screen(
-            attempt,
-            self._draft,
-            question=question,
+        asking = Asking(
+            attempt=attempt,
+            draft=self._draft,
             seat=self._seat(),
             settings=self._settings,
             public=public,
@@ -113,6 +109,7 @@ class Showing(Facts):
             wait_ms=self._gate.wait_ms(self._clock.boot_ms()),
             is_started_in_room=roster is not None and roster.is_started(running.part.part),
         )
+        return question_screen(question, asking)
 
     def _part_screen(self, running: Running) -> Screen:
         attempt, scene = running.attempt, self._scene(running)

@@ -1,8 +1,9 @@
 """Timed sound by rendered frames.
 
-One output stream is open for the whole part and renders silence between clips, so no play starts on a cold device and no tail
-is cut. The position of a play is counted in frames that have left the device's buffer, not by wall time and not by "end of
-media" signals, which were measured half a second late. A stream that stops asking for frames is a fault, told within a second.
+One output stream is open for the whole part and renders silence between clips, so no play starts on a cold device and
+no tail is cut. The position of a play is counted in frames that have left the device's buffer, not by wall time and not
+by "end of media" signals, which were measured half a second late. A stream that stops asking for frames is a fault,
+told within a second.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SAMPLE_RATE_HZ = 48_000
 LOWEST_VOLUME, HIGHEST_VOLUME = 1, 10
 DECIBELS_PER_STEP = 3.0
 STREAM_LATENCY_S = 0.3
-"""0.15 s was measured to break now and then when eight programs shared two cores; a volume step is heard this much later."""
+"""0.15 s broke now and then when eight programs shared two cores; a volume step is heard this much later."""
 STALLED_AFTER_S = 1.0
 
 
@@ -129,7 +130,7 @@ class StreamPlayer:
         try:
             import sounddevice  # noqa: PLC0415 - PortAudio is loaded only where something is to be heard
         except OSError as error:
-            raise SoundError("PortAudio is not installed") from error
+            raise SoundError(cause="PortAudio is not installed") from error
         self._has_ended = False
         try:
             self._stream = sounddevice.OutputStream(

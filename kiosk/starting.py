@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -18,11 +18,14 @@ from kiosk.screens import (
     Screen,
     Settings,
     SoundCheckScreen,
+    StartScreen,
     WaitReason,
     WrittenStandardScreen,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.attempt import Attempt
     from itembank.content import Page, PersonalDataForm, PublicContent
     from kiosk.present import Seat
@@ -67,78 +70,92 @@ def step_of(attempt: Attempt, question: Question) -> tuple[int, int]:
     return asked.index(question) + 1, len(asked)
 
 
-def question_screen(
-    attempt: Attempt,
-    draft: Draft,
-    *,
-    question: Question,
-    seat: Seat,
-    settings: Settings,
-    public: PublicContent,
-    name: str,
-    volume: int,
-    rendering: Rendering | None,
-    is_silent: bool,
-    wait_ms: int,
-    is_started_in_room: bool,
-) -> Screen:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a question's screen is made of.
+
+    ``name`` is the candidate's, "" when protected; ``rendering`` the sound check's play; ``is_silent``: no sound comes;
+    ``wait_ms`` until a day code may be typed; ``is_started_in_room``: the test leader has started the part.
+    """
+
+    attempt: Attempt
+    draft: Draft
+    seat: Seat
+    settings: Settings
+    public: PublicContent
+    name: str
+    volume: int
+    rendering: Rendering | None
+    is_silent: bool
+    wait_ms: int
+    is_started_in_room: bool
+
+
+def question_screen(question: Question, asking: Asking) -> Screen:
     """The screen of a question before the start."""
-    step, steps = step_of(attempt, question)
-    foot = seat.foot()
-    number = attempt.begun.candidate if attempt.begun is not None else ""
-    if question == "name":
-        return NameScreen(
-            settings=settings, foot=foot, step=step, steps=steps, name=name, number=number, part_title=seat.part_title
-        )
-    if question == "written_standard":
-        return WrittenStandardScreen(
-            settings=settings,
-            foot=foot,
-            step=step,
-            steps=steps,
-            chosen=draft.chosen_standard,
-            error="none_chosen" if draft.error == "none_chosen" else "",
-            can_go_back=False,
-        )
-    if question == "sound_check":
-        check = public.sound_check
-        return SoundCheckScreen(
-            settings=settings,
-            foot=foot,
-            step=step,
-            steps=steps,
-            volume=volume,
-            numbers=() if check is None else check.choices,
-            is_playing=rendering is not None and not rendering.is_ended,
-            has_played=draft.has_played,
-            chosen=draft.chosen_number,
-            wrong=draft.wrong_numbers,
-            passed=attempt.is_sound_checked,
-            level=0.0 if rendering is None or rendering.is_ended else rendering.level,
-            error=_sound_error(draft.error),
-            is_leader_told=draft.wrong_numbers > 1,
-            is_silent=is_silent,
-        )
-    if question == "day_code":
-        return DayCodeScreen(
-            settings=settings,
-            foot=foot,
-            step=step,
-            steps=steps,
-            error=_code_error(draft.error),
-            wait_s=-(-wait_ms // 1000),
-            can_go_back=True,
-        )
+    makers: dict[Question, Callable[[Asking], StartScreen]] = {
+        "name": _name_screen,
+        "written_standard": _written_standard_screen,
+        "sound_check": _sound_check_screen,
+        "day_code": _day_code_screen,
+        "information": _information_screen,
+    }
+    step, steps = step_of(asking.attempt, question)
+    return replace(makers[question](asking), foot=asking.seat.foot(), step=step, steps=steps)
+
+
+def _name_screen(asking: Asking) -> StartScreen:
+    begun = asking.attempt.begun
+    number = begun.candidate if begun is not None else ""
+    return NameScreen(settings=asking.settings, name=asking.name, number=number, part_title=asking.seat.part_title)
+
+
+def _written_standard_screen(asking: Asking) -> StartScreen:
+    return WrittenStandardScreen(
+        settings=asking.settings,
+        chosen=asking.draft.chosen_standard,
+        error="none_chosen" if asking.draft.error == "none_chosen" else "",
+        can_go_back=False,
+    )
+
+
+def _sound_check_screen(asking: Asking) -> StartScreen:
+    check, draft, rendering = asking.public.sound_check, asking.draft, asking.rendering
+    is_playing = rendering is not None and not rendering.is_ended
+    return SoundCheckScreen(
+        settings=asking.settings,
+        volume=asking.volume,
+        numbers=() if check is None else check.choices,
+        is_playing=is_playing,
+        has_played=draft.has_played,
+        chosen=draft.chosen_number,
+        wrong=draft.wrong_numbers,
+        passed=asking.attempt.is_sound_checked,
+        level=rendering.level if rendering is not None and is_playing else 0.0,
+        error=_sound_error(draft.error),
+        is_leader_told=draft.wrong_numbers > 1,
+        is_silent=asking.is_silent,
+    )
+
+
+def _day_code_screen(asking: Asking) -> StartScreen:
+    return DayCodeScreen(
+        settings=asking.settings,
+        error=_code_error(asking.draft.error),
+        wait_s=-(-asking.wait_ms // 1000),
+        can_go_back=True,
+    )
+
+
+def _information_screen(asking: Asking) -> StartScreen:
+    rules = asking.attempt.rules
     return InformationScreen(
-        settings=settings,
-        foot=foot,
-        step=step,
-        steps=steps,
-        pages=information_pages(public, settings.language, attempt.rules.part),
-        page=draft.page,
-        is_waiting=not is_started_in_room,
-        must_answer_all=attempt.rules.all_tasks_required,
-        may_ask_leader=attempt.task_set is not None,
+        settings=asking.settings,
+        pages=information_pages(asking.public, asking.settings.language, rules.part),
+        page=asking.draft.page,
+        is_waiting=not asking.is_started_in_room,
+        must_answer_all=rules.all_tasks_required,
+        may_ask_leader=asking.attempt.task_set is not None,
     )
 
 

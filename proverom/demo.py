@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from centralstore.counter import open_store
 from centralstore.opening import opened_packages
@@ -98,7 +98,7 @@ def _run(folder: Path, report: Path | None, *, is_unattended: bool) -> int:
     return Unattended(folder).run(report) if is_unattended else _attended(folder)
 
 
-# --- by a person ----------------------------------------------------------------------------------------------------------
+# --- by a person ----------------------------------------------------------------------------------------------------
 
 
 def _attended(folder: Path) -> int:
@@ -113,7 +113,8 @@ def _attended(folder: Path) -> int:
         print(
             f"\n  User name: {candidate.login}\n  Password:  {candidate.password}\n  Day code:  {leader.day_code}\n\n"
             f"  Room page: {room.url}/  (user {TEST_LEADER}, password {TEST_LEADER_PASSWORD}; your browser will ask\n"
-            f"  about the certificate: it is the store's own)\n\nThe parts start by themselves. Leave with «Forlat demoen».",
+            "  about the certificate: it is the store's own)\n\n"
+            "The parts start by themselves. Leave with «Forlat demoen».",
             flush=True,
         )
         stopping = threading.Event()
@@ -168,7 +169,7 @@ class _Leader:
         return ready >= set(self._candidates)
 
 
-# --- by robots ------------------------------------------------------------------------------------------------------------
+# --- by robots ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -361,7 +362,7 @@ def _package(room: SampleRoom) -> Package:
     return open_sealed(path, keys.content_key(path.stem), trust, now_utc_ms=time.time_ns() // 1_000_000)
 
 
-# --- what came of it ------------------------------------------------------------------------------------------------------
+# --- what came of it ------------------------------------------------------------------------------------------------
 
 
 def _measure(
@@ -396,8 +397,8 @@ def _row(
     replayed = replay_attempt(found.attempt, found.envelopes, found.package, opener, found.known)
     scored = score_attempt(found.attempt, found.envelopes, found.package, opener, found.known)
     attempt, begun = replayed.attempt, replayed.begun
-    assert attempt is not None
-    assert begun is not None
+    if attempt is None or begun is None:
+        raise SampleRoomError(step="replay", reason=f"nothing of attempt {found.attempt} can be read")
     events = replayed.bundle.events
     resumed = [number for number, event in enumerate(events) if isinstance(event, Resumed)]
     replayed_hash = state_sha256(attempt)
@@ -409,16 +410,15 @@ def _row(
     }
     data = scored.data
     if attempt.panel is not None:
+        correct = cast("dict[str, int]", data.get("number_correct", {}))
+        probabilities = cast("dict[str, float]", data.get("level_probabilities", {}))
         row |= {
             "route": data.get("modules", []),
-            "number_correct": list(data.get("number_correct", {}).values()),  # type: ignore[union-attr]
+            "number_correct": list(correct.values()),
             "level": scored.level,
             "theta": _rounded(data.get("theta")),
             "se": _rounded(data.get("se")),
-            "level_probabilities": {
-                level: _rounded(value)
-                for level, value in data.get("level_probabilities", {}).items()  # type: ignore[union-attr]
-            },
+            "level_probabilities": {level: _rounded(value) for level, value in probabilities.items()},
         }
     if attempt.rules.is_script_driven:
         row["plays"] = _plays(found, attempt, events, heard.get(begun.candidate))
@@ -485,7 +485,8 @@ def _is_good(row: dict[str, Any]) -> bool:
 
 def _print_table(attempts: list[dict[str, Any]]) -> None:
     print(
-        f"\n{'candidate':<10}{'part':<11}{'route':<24}{'correct':<12}{'level':<10}{'events':>7}{'lost':>6}  replay  heard"
+        f"\n{'candidate':<10}{'part':<11}{'route':<24}{'correct':<12}{'level':<10}"
+        f"{'events':>7}{'lost':>6}  replay  heard"
     )
     for row in attempts:
         plays = row.get("plays", {}).values()

@@ -1,4 +1,4 @@
-"""A robot candidate: looks where the controls are and presses real keys and buttons, knowing as much as its ability says."""
+"""A robot candidate: looks where the controls are, presses real keys and buttons, and knows what its ability says."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Robot(threading.Thread):
         time.sleep(SETTLE_S)
         return self.look() or {"screen": "", "controls": {}}
 
-    # --- before the start ---------------------------------------------------------------------------------------------
+    # --- before the start --------------------------------------------------------------------------------------------
 
     def _log_in(self, look: dict[str, Any]) -> None:
         for name, text in (("user", self.person.candidate.login), ("password", self.person.candidate.password)):
@@ -184,7 +184,7 @@ class Robot(threading.Thread):
             self._hands.scroll_down(x + width // 2, y + height // 2)
         self._wait_for_another("PersonalDataScreen", 1.0)
 
-    # --- answering ----------------------------------------------------------------------------------------------------
+    # --- answering ---------------------------------------------------------------------------------------------------
 
     def _knows(self, item: str) -> bool:
         """Whether this candidate gets the item right: chance, by its ability and the item's parameters."""
@@ -238,7 +238,7 @@ class Robot(threading.Thread):
         self._click(look, "dialog_on")
         time.sleep(0.5)  # each step ignores input for 400 ms, so that nobody runs through both
 
-    # --- writing ------------------------------------------------------------------------------------------------------
+    # --- writing -----------------------------------------------------------------------------------------------------
 
     def _write(self, look: dict[str, Any]) -> None:
         attempt = str(look["attempt"])
@@ -277,7 +277,7 @@ class Robot(threading.Thread):
         self._click(look, "dialog_on")
         time.sleep(0.5)
 
-    # --- waiting ------------------------------------------------------------------------------------------------------
+    # --- waiting -----------------------------------------------------------------------------------------------------
 
     def _wait_for_another(self, screen: str, seconds: float) -> None:
         self._wait_until(lambda now: now["screen"] != screen, seconds)
@@ -291,7 +291,7 @@ class Robot(threading.Thread):
             time.sleep(LOOK_EVERY_S)
 
 
-# --- what to answer ------------------------------------------------------------------------------------------------------
+# --- what to answer -------------------------------------------------------------------------------------------------
 
 
 def _choice(content: ItemContent, rules: ItemRules, *, is_right: bool) -> tuple[str, ...]:

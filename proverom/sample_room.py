@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from centralstore.desk import Desk
 from centralstore.folder import init_folder
@@ -74,7 +74,7 @@ class SampleRoom:
         self._service: subprocess.Popen[bytes] | None = None
         self.url = ""
 
-    def __enter__(self) -> SampleRoom:
+    def __enter__(self) -> Self:
         """Set everything up and start the service."""
         self._prepare_authority()
         self.start_service()
@@ -123,7 +123,9 @@ class SampleRoom:
         stream = self._service.stdout
         line = stream.readline().decode() if stream is not None else ""
         if "https://" not in line:
-            raise SampleRoomError("store run", (self.folder / "store.log").read_text()[-500:] or "no answer")
+            raise SampleRoomError(
+                step="store run", reason=(self.folder / "store.log").read_text()[-500:] or "no answer"
+            )
         self.url = "https://" + line.split("https://", 1)[1].split()[0]
 
     def stop_service(self) -> None:
@@ -147,7 +149,8 @@ class SampleRoom:
             Options(state, self.url, self.ca_file, token, name, is_window=False, robot_map=None),
         )
         enrolment = folder.enrolment()
-        assert enrolment is not None
+        if enrolment is None:
+            raise SampleRoomError(step="enrol", reason=f"PC {name} was not enrolled")
         self.desk.ask("clear-device", device=enrolment.device)
         return state
 
@@ -163,7 +166,7 @@ class SampleRoom:
     def _prepare_authority(self) -> None:
         bank = self.sitting.bank
         _bank("keys", "init", str(self.keys))
-        _bank("build", str(bank))
+        _bank("build", str(bank), "--release", self.sitting.release)
         release = bank / "releases" / f"{self.sitting.release}.json"
         _bank("release", str(release), "--out", str(self.folder), "--keys", str(self.keys))
         signing = (self.keys / "content-signing.pub").read_text(encoding="ascii").strip()
@@ -177,7 +180,8 @@ def people_csv(sitting: SampleSitting, releases: Sequence[str]) -> str:
     hours = (9 - now.hour) % 24
     hours -= 24 if hours > 14 else 0  # noqa: PLR2004 - offsets go from -12 to +14
     day = (now + timedelta(hours=hours)).date().isoformat()
-    parts, start = [], datetime(2000, 1, 1, 9, 0, tzinfo=UTC)
+    parts: list[str] = []
+    start = datetime(2000, 1, 1, 9, 0, tzinfo=UTC)
     for part, minutes in sitting.parts:
         end = start + timedelta(minutes=minutes)
         parts.append(f"{part} {start:%H:%M}-{end:%H:%M}")
@@ -194,8 +198,12 @@ def people_csv(sitting: SampleSitting, releases: Sequence[str]) -> str:
         ),
         "",
         "sitting,site,room,date,utc_offset,programme,releases,test_leader,parts",
-        f"{SITTING},{SITE},{ROOM},{day},{hours:+03d}:00,{sitting.programme},"
-        f"{'; '.join(releases)},{TEST_LEADER},{'; '.join(parts)}",
+        ",".join(
+            (
+                *(SITTING, SITE, ROOM, day, f"{hours:+03d}:00", sitting.programme),
+                *("; ".join(releases), TEST_LEADER, "; ".join(parts)),
+            )
+        ),
         "",
         "sitting,candidate,seat,parts",
         *(f"{SITTING},{each.number},{seat},{each.parts}" for seat, each in enumerate(sitting.candidates, start=1)),
@@ -210,4 +218,4 @@ def _bank(*arguments: str) -> None:
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         status = bank_commands.main(arguments)
     if status:
-        raise SampleRoomError(f"bank {arguments[0]}", said.getvalue().strip())
+        raise SampleRoomError(step=f"bank {arguments[0]}", reason=said.getvalue().strip())

@@ -1,4 +1,4 @@
-"""A seat without hardware: a virtual display, a null sound sink that is recorded, and hands that press real keys and buttons."""
+"""A seat without hardware: a virtual display, a recorded null sound sink, and hands that press real keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE_HZ = 48_000
 _FLOWING_SAMPLES = SAMPLE_RATE_HZ * 3 // 2
-"""A fresh null sink renders in two-second blocks until a low-latency recorder has drawn about 1.5 s from it (measured)."""
+"""A fresh null sink renders in two-second blocks until a low-latency recorder has drawn about 1.5 s (measured)."""
 
 
 class VirtualSeatError(Exception):
@@ -24,7 +24,8 @@ class VirtualSeatError(Exception):
 
     def __init__(self, program: str, reason: str) -> None:
         super().__init__(
-            f"{program} {reason}. Install the packages in deploy/packages-debian.txt, or run ./run demo on a PC with a screen."
+            f"{program} {reason}. Install the packages in deploy/packages-debian.txt, "
+            "or run ./run demo on a PC with a screen."
         )
 
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 
-from kiosk.errors import LockdownError
-
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
@@ -21,10 +19,8 @@ class FillScreen:
         self._window = window
 
     def perform(self) -> None:
-        """Show the window over everything; raises `LockdownError` when there is no screen."""
+        """Show the window over everything."""
         screen = self._window.screen()
-        if screen is None:
-            raise LockdownError(self.name, "there is no screen")
         self._window.setWindowFlags(Qt.WindowType.FramelessWindowHint | Qt.WindowType.WindowStaysOnTopHint)
         # Without a window manager showFullScreen() does not resize on X11 (Qt 6.11): the size is set by hand first.
         self._window.setGeometry(screen.geometry())

@@ -9,6 +9,7 @@ from PySide6.QtGui import QGuiApplication
 from kiosk.errors import LockdownError
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QWindow
     from PySide6.QtWidgets import QWidget
 
 
@@ -29,11 +30,14 @@ class GrabKeyboard:
         """Take the keyboard again, as after a focus loss; False when another program has it."""
         if QGuiApplication.platformName() != "xcb":
             return True
-        handle = self._window.windowHandle()
-        return handle is not None and handle.setKeyboardGrabEnabled(True)  # noqa: FBT003 - Qt's signature
+        return _handle(self._window).setKeyboardGrabEnabled(True)
 
     def revert(self) -> None:
         """Let the keyboard go."""
-        handle = self._window.windowHandle()
-        if handle is not None:
-            handle.setKeyboardGrabEnabled(False)  # noqa: FBT003 - Qt's signature
+        _handle(self._window).setKeyboardGrabEnabled(False)
+
+
+def _handle(window: QWidget) -> QWindow:
+    """The native window; asking for its id makes it, if it was not shown yet."""
+    window.winId()
+    return window.windowHandle()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from kiosk.errors import LockdownError
 
@@ -57,7 +57,7 @@ class Sequence:
             done.append(step.name)
 
     def revert(self) -> list[str]:
-        """Undo what is done, last first, going on over failures; return the names of the steps that could not be undone."""
+        """Undo what is done, last first, going on over failures; the names of the steps that could not be undone."""
         stuck: list[str] = []
         for name in reversed(self.done()):
             step = self._steps.get(name)
@@ -77,7 +77,7 @@ class Sequence:
             names: object = json.loads(self._done_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return []
-        return [str(name) for name in names] if isinstance(names, list) else []
+        return [str(name) for name in cast("list[object]", names)] if isinstance(names, list) else []
 
     def _remember(self, names: list[str]) -> None:
         self._done_file.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ def refuse_tablet() -> None:
         UnusableComputerError: this device says that it is one.
     """
     if is_tablet():
-        raise UnusableComputerError("it is a tablet", "Use a PC with a keyboard.")
+        raise UnusableComputerError(reason="it is a tablet", remedy="Use a PC with a keyboard.")
 
 
 def is_tablet() -> bool:

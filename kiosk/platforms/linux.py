@@ -8,7 +8,7 @@ from typing import Final
 
 CHASSIS_FILE: Final = "/sys/class/dmi/id/chassis_type"
 TABLET: Final = "30"
-"""SMBIOS 3.x, System Enclosure types, 7.4.1: 1Eh is a tablet; convertibles (1Fh) and detachables (20h) have keyboards."""
+"""SMBIOS 3.x, 7.4.1: 1Eh is a tablet; convertibles (1Fh) and detachables (20h) have keyboards."""
 
 
 def is_tablet() -> bool:

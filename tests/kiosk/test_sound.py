@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import soundfile
+
 from kiosk.errors import ClipError
 from kiosk.sound import SAMPLE_RATE_HZ, SilentPlayer, decode, gain
 
 
 def test_every_volume_step_is_audible_and_louder_than_the_one_below() -> None:
     gains = [gain(volume) for volume in range(1, 11)]
-    assert all(low < high for low, high in zip(gains, gains[1:], strict=False))
+    assert all(low < high for low, high in pairwise(gains))
     assert gains[-1] == 1.0
     # 9 steps of 3 dB below full: -27 dB, soft but there.
     assert gains[0] == pytest.approx(10 ** (-27 / 20))
@@ -27,7 +29,9 @@ def test_volume_outside_the_scale_is_brought_onto_it() -> None:
 def _clip(rate_hz: int, kind: str) -> bytes:
     time_s = np.arange(rate_hz) / rate_hz
     file = io.BytesIO()
-    soundfile.write(file, 0.3 * np.sin(2 * np.pi * 440 * time_s), rate_hz, format=kind, subtype="OPUS" if kind == "OGG" else None)
+    soundfile.write(
+        file, 0.3 * np.sin(2 * np.pi * 440 * time_s), rate_hz, format=kind, subtype="OPUS" if kind == "OGG" else None
+    )
     return file.getvalue()
 
 

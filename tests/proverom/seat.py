@@ -1,4 +1,4 @@
-"""A seat for tests: the real conductor, journal, room thread and store; only clock and sound are simulated, no window."""
+"""A seat for tests: the real conductor, journal, room thread and store; clock and sound are simulated, no window."""
 
 from __future__ import annotations
 
@@ -265,6 +265,6 @@ def _breathe() -> None:
     time.sleep(0.01)
 
 
-def ask(room: SampleRoom, name: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - plain data of any kind
+def ask(room: SampleRoom, name: str, **arguments: Any) -> dict[str, Any]:
     """A command of the store about the sample sitting."""
     return room.desk.ask(name, sitting=SITTING, **arguments)
