@@ -42,6 +42,13 @@ class UnreadableFileError(SurroundingsError):
         super().__init__(f"File {file} cannot be read: {why}. Check the path and that the file is complete.")
 
 
+class BankFaultError(SurroundingsError):
+    """What the item bank says of itself, passed on."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+
+
 class UnknownColumnError(CallError):
     """A column named by the caller is not in the file."""
 

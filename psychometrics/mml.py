@@ -97,6 +97,7 @@ class Options:
 
     Attributes:
         anchors: items whose parameters are known and kept; all group means and sds are then estimated.
+        codes: category codes of anchors, as their calibration took them (`Recoding.changed`); 0, 1, 2, … otherwise.
         priors: on item parameters.
         standard_errors: from the observed information, robust (sandwich), or none.
         tolerance: Euclidean length of the gradient of the log-likelihood at which the maximum is reached.
@@ -107,6 +108,7 @@ class Options:
     """
 
     anchors: tuple[ItemParameters, ...] = ()
+    codes: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     priors: Priors = field(default_factory=Priors)
     standard_errors: StandardErrors = "observed"
     tolerance: float = GRADIENT_TOLERANCE
@@ -260,13 +262,15 @@ class _Run:
         self.blocks = self._blocks()
 
     def _anchor_codes(self, census: Census) -> dict[str, tuple[int, ...]]:
+        """Category codes of the anchors: as their own calibration took them, otherwise 0, 1, 2, …."""
         codes: dict[str, tuple[int, ...]] = {}
         for k, item in enumerate(self.item_ids):
             if item in self.anchors:
+                known = self.options.codes.get(item) or tuple(range(self.anchors[item].max_score + 1))
                 highest = int(np.flatnonzero(census.counts[k]).max(initial=0))
-                if highest > self.anchors[item].max_score:
-                    raise AnchorMismatchError(item, self.anchors[item].max_score, highest)
-                codes[item] = tuple(range(self.anchors[item].max_score + 1))
+                if highest > known[-1] or len(known) != self.anchors[item].max_score + 1:
+                    raise AnchorMismatchError(item, known[-1], highest)
+                codes[item] = known
         return codes
 
     def _blocks(self) -> list[Block]:

@@ -20,6 +20,7 @@ from psychometrics.commands.inputs import (
     ParquetChunks,
     Progress,
     add_response_options,
+    codes_of,
     digest,
     guarded,
     models_of,
@@ -128,6 +129,7 @@ def _marginal(
 
     options = Options(
         anchors=read_parameters(arguments.anchors) if arguments.anchors else (),
+        codes=codes_of(arguments.anchors) if arguments.anchors else {},
         priors=Priors(log_slope=NormalPrior(0.0, arguments.slope_prior) if arguments.slope_prior else None),
         standard_errors=arguments.se,
         start_noise=START_NOISE if arguments.seed is not None else 0.0,
@@ -188,7 +190,8 @@ def _conditional(
     if not isinstance(model, str):
         raise ConditionalModelError(arguments.model)
     found = calibrate_conditional(data, model, design)
-    ability = calibrate(data, model, Options(anchors=found.items, standard_errors="none"))
+    kept = Options(anchors=found.items, codes=found.recoding.changed, standard_errors="none")
+    ability = calibrate(data, model, kept)
     return _conditional_content(found, ability), found.items, found.warnings
 
 

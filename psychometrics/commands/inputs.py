@@ -88,13 +88,25 @@ def as_calibrated(data: ResponseMatrix, params: str | Path) -> ResponseMatrix:
     Raises:
         UnreadableFileError: params.json is there but cannot be read.
     """
+    changed = codes_of(params)
+    if not changed:
+        return data
+    highest = data.scores.max(axis=0, initial=0).tolist()
+    codes = tuple(changed.get(item) or tuple(range(top + 1)) for item, top in zip(data.item_ids, highest, strict=True))
+    return Recoding(data.item_ids, codes).apply(data)
+
+
+def codes_of(params: str | Path) -> dict[str, tuple[int, ...]]:
+    """Category codes of the items whose codes a calibration did not find to be 0, 1, 2, …; from its params.json.
+
+    Raises:
+        UnreadableFileError: params.json is there but cannot be read.
+    """
     sidecar = sidecar_path(params)
     if not sidecar.exists():
-        return data
+        return {}
     changed = cast("dict[str, list[int]]", read_sidecar(sidecar).get("recoding", {}))
-    highest = data.scores.max(axis=0, initial=0).tolist()
-    codes = tuple(tuple(changed.get(item, range(top + 1))) for item, top in zip(data.item_ids, highest, strict=True))
-    return Recoding(data.item_ids, codes).apply(data)
+    return {item: tuple(codes) for item, codes in changed.items()}
 
 
 def models_of(text: str) -> str | dict[str, str]:

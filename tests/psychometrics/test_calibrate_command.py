@@ -99,6 +99,17 @@ def test_anchors_stay_and_groups_get_their_distribution(tmp_path: Path) -> None:
     )
 
 
+def test_anchors_bring_their_category_codes(tmp_path: Path) -> None:
+    """The first calibration took codes 1 to 4 as 0 to 3; the second, on the same codes, must do the same."""
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    assert main([SCIENCE, "--model", "graded", "--out", str(first), "--quiet"]) == 0
+    assert main([SCIENCE, "--model", "graded", "--anchors", str(first), "--out", str(second), "--quiet"]) == 0
+    assert [item.b for item in read_parameters(second)] == [item.b for item in read_parameters(first)]
+    content = json.loads((tmp_path / "second.json").read_text())
+    assert content["group_sds"][0] == pytest.approx(1.0, abs=1e-4)
+    assert content["recoding"]["Work"] == [1, 2, 3, 4]
+
+
 def test_a_slope_prior_pulls_slopes_towards_one(tmp_path: Path) -> None:
     asked = [LSAT7, "--weights", "freq", "--model", "2pl", "--quiet", "--out"]
     assert main([*asked, str(tmp_path / "a.csv"), "--slope-prior", "0.1"]) == 0
@@ -140,6 +151,18 @@ def test_conditional_likelihood_asks_for_the_design(tmp_path: Path, capsys: pyte
     assert content["group_sds"][0] == pytest.approx(1.0, abs=0.15)
     assert main([source, "--model", "2pl", "--cml", "--design", design, "--out", out]) == 2
     assert main([source, "--model", "2pl", "--design", design, "--out", out]) == 0
+
+
+def test_partial_credit_by_conditional_likelihood_takes_codes_from_one(tmp_path: Path) -> None:
+    out = tmp_path / "params.csv"
+    assert main([SCIENCE, "--model", "pcm", "--cml", "--out", str(out), "--quiet"]) == 0
+    conditional = read_parameters(out)
+    assert json.loads((tmp_path / "params.json").read_text())["recoding"]["Work"] == [1, 2, 3, 4]
+    assert main([SCIENCE, "--model", "pcm", "--out", str(out), "--quiet"]) == 0
+    marginal = read_parameters(out)
+    centre = np.mean([b for item in marginal for b in item.b])
+    for one, other in zip(conditional, marginal, strict=True):
+        np.testing.assert_allclose(one.b, np.array(other.b) - centre, atol=0.35)
 
 
 def test_background_variables_have_coefficients(tmp_path: Path) -> None:
