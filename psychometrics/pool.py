@@ -11,7 +11,7 @@ from itembank.errors import ItemBankError
 from itembank.forms import item_plain
 from itembank.schema import ItemFile
 from psychometrics.assembly import WRITTEN_STANDARDS, PoolItem
-from psychometrics.errors import UnknownItemError, UnreadableFileError
+from psychometrics.errors import BankFaultError, UnknownItemError
 from psychometrics.items import ItemParameters
 from psychometrics.tables import read_rows
 
@@ -33,7 +33,7 @@ def pool_from_bank(
         plays: how often each level is heard, for the time of listening items; None to leave times out.
 
     Raises:
-        UnreadableFileError: a listening item has no built clip.
+        BankFaultError: a listening item has no built clip.
     """
     found: list[PoolItem] = []
     for item in bank.items.values():
@@ -69,7 +69,7 @@ def _seconds(bank: Bank, item: ItemFile, plays: Mapping[str, int]) -> dict[str, 
     try:
         plain = item_plain(bank, item)["listening"]
     except (ItemBankError, EngineError) as error:
-        raise UnreadableFileError(f"{bank.folder.name}/items/{item.id}", str(error)) from error
+        raise BankFaultError(str(error)) from error
     clips = {
         WrittenStandard(standard): Clip(ClipId(clip["id"]), clip["frames"], clip["sample_rate_hz"])
         for standard, clip in plain["clips"].items()

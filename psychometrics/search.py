@@ -5,7 +5,7 @@ little, and every one is judged by what counts: the share of candidates that its
 winner is run once by simulation, whose figures must lie within chance of the exact ones.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -75,6 +75,7 @@ def search(
     seed: int,
     routing: RoutingChoice = "accuracy",
     shares: Mapping[str, Sequence[float]] | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> tuple[tuple[JudgedPanel, ...], Confirmation]:
     """The set of panels that places candidates best among several assemblies.
 
@@ -85,6 +86,7 @@ def search(
         seed: of the moves and of the confirming simulation.
         routing: intervals that place most candidates rightly, by maximum information, or by defined population.
         shares: for defined population, the share for each next module of each routing module.
+        watch: called before each try.
 
     Returns:
         The panels of the best assembly, and the confirmation of its weakest panel.
@@ -98,6 +100,8 @@ def search(
     best: tuple[JudgedPanel, ...] = ()
     refused: UnreachableLevelError | None = None
     for attempt in range(tries):
+        if watch is not None:
+            watch()
         moved = demands if attempt == 0 else _moved(demands, rng)
         try:
             assembly = assemble(pool, moved)

@@ -18,7 +18,7 @@ from itembank.forms import engine_panel
 from itembank.schema import PanelFile
 from psychometrics.curves import curves_of
 from psychometrics.data import IntArray
-from psychometrics.errors import NotCalibratedError, UnreadableFileError
+from psychometrics.errors import BankFaultError, NotCalibratedError, UnreadableFileError
 from psychometrics.exact import PanelModel, Route
 from psychometrics.items import ItemParameters, read_parameters, require_unique
 from psychometrics.panels import PanelItems, members_of, panel_items, tree_of_rules
@@ -55,7 +55,7 @@ def read_panel(path: Path, *, bank: Path | None = None, parameters: Path | None 
         parameters: a params.csv whose items take the place of the bank's.
 
     Raises:
-        UnreadableFileError: the file or its bank cannot be read.
+        UnreadableFileError, BankFaultError: the file or its bank cannot be read.
         NotCalibratedError: a scored item has no parameters.
     """
     file = _panel_file(path)
@@ -90,12 +90,12 @@ def read_bank_folder(folder: Path) -> Bank:
     """A bank, with its faults told in this package's words.
 
     Raises:
-        UnreadableFileError: it is not there or has faults.
+        BankFaultError: it is not there or has faults.
     """
     try:
         return read_bank(folder)
     except (ItemBankError, OSError) as error:
-        raise UnreadableFileError(str(folder), str(error)) from error
+        raise BankFaultError(str(error)) from error
 
 
 def _panel_file(path: Path) -> PanelFile:
@@ -118,7 +118,7 @@ def _engine_panel(bank: Bank, file: PanelFile) -> Panel:
     try:
         return engine_panel(bank, file)
     except (ItemBankError, EngineError) as error:
-        raise UnreadableFileError(f"{bank.folder.name}/{file.id}", str(error)) from error
+        raise BankFaultError(str(error)) from error
 
 
 def _outline(file: PanelFile, given: Mapping[str, ItemParameters]) -> PanelItems:

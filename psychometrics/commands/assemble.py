@@ -68,6 +68,7 @@ def _run(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         routing=wanted.file.routing,
         shares=wanted.shares,
+        watch=shared.Progress("panels", arguments.tries).step,
     )
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
