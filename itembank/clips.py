@@ -6,12 +6,14 @@ from, so a changed script is a missing clip, and a second build does nothing.
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -90,22 +92,45 @@ def find_clip(bank: Bank, script: ClipScript) -> BuiltClip:
 
 
 def build_clips(bank: Bank) -> tuple[int, int]:
-    """Build what is missing, and take away what no script asks for; how many were built and how many stood there.
+    """Build what is missing; how many were built and how many stood there.
 
     Two scripts of the same words are one clip. Clips are encoded on all cores: the encoder lets go of Python's lock.
+    A second build at the same time waits for the first, and finds its clips.
 
     Raises:
         SpeechError: espeak-ng is not there or fails.
     """
-    bank.build_folder.mkdir(exist_ok=True)
-    wanted = {_digest(script.lines, bank.file.voices): script for script in scripts(bank)}
-    missing = [script for script in wanted.values() if not _is_built(bank, script)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        built = sum(1 for _ in pool.map(partial(_build, bank), missing))
-    for path in bank.build_folder.glob("*.*"):
-        if path.suffix in {".ogg", ".json"} and path.stem not in wanted:
-            path.unlink(missing_ok=True)
+    wanted = _wanted(bank)
+    with _alone(bank.build_folder):
+        missing = [script for script in wanted.values() if not _is_built(bank, script)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            built = sum(1 for _ in pool.map(partial(_build, bank), missing))
     return built, len(wanted) - built
+
+
+def remove_unused_clips(bank: Bank) -> None:
+    """Take away the clips that no script of the bank asks for; give it the whole bank, not one release's part."""
+    wanted = _wanted(bank)
+    with _alone(bank.build_folder):
+        for path in bank.build_folder.glob("*.*"):
+            if path.suffix in {".ogg", ".json"} and path.stem not in wanted:
+                path.unlink()
+
+
+def _wanted(bank: Bank) -> dict[str, ClipScript]:
+    return {_digest(script.lines, bank.file.voices): script for script in scripts(bank)}
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Let one process at a time change the folder, which is made when it is not there."""
+    folder.mkdir(exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _is_built(bank: Bank, script: ClipScript) -> bool:
@@ -143,7 +168,7 @@ def _build(bank: Bank, script: ClipScript) -> None:
 
 
 def _put(path: Path, data: bytes) -> None:
-    """Write a file that is whole whenever it is there, so that two builds at a time do no harm."""
+    """Write a file that is whole whenever it is there, so that a build cut short does no harm."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     fresh.write_bytes(data)
     fresh.replace(path)

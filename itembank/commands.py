@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from itembank.bank import Bank, read_bank
-from itembank.checks import RouteDuration, check_bank, check_release, listening_durations
+from itembank.checks import RouteDuration, check_bank, check_release, listening_durations, narrowed
 from itembank.errors import BankDataError, BankFaultsError, ClipMissingError, ItemBankError
 from sync.errors import SyncError
 
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     build = commands.add_parser("build", help="synthesise the clips that are missing")
     build.add_argument("banks", nargs="*", type=Path, default=None, metavar="BANK")
+    build.add_argument("--release", metavar="RELEASE", help="only the clips that this release of the bank draws on")
     build.set_defaults(run=_build)
     table = commands.add_parser("table", help="work out a panel's level table from its cut scores and write it")
     table.add_argument("panel", type=Path, metavar="PANEL.json")
@@ -84,11 +85,20 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from itembank.clips import build_clips
+    from itembank.clips import build_clips, remove_unused_clips
 
+    release: str | None = arguments.release
     for folder in _folders(arguments):
         started = time.monotonic()
-        built, kept = build_clips(read_bank(folder))
+        bank = read_bank(folder)
+        if release is None:
+            remove_unused_clips(bank)
+        elif release in bank.releases:
+            bank = narrowed(bank, bank.releases[release])
+        else:
+            print(f"{folder}: it has no release '{release}'. Name a file of its releases folder.", file=sys.stderr)
+            return 1
+        built, kept = build_clips(bank)
         print(f"{folder.name}: {built} clips built, {kept} kept, {time.monotonic() - started:.1f} s")
     return 0
 

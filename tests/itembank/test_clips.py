@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import io
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from itembank.bank import Bank, read_bank
-from itembank.clips import LOUDNESS_LUFS, SAMPLE_RATE_HZ, SOUND_CHECK_CLIP, build_clips, find_clip, scripts
+from itembank.clips import (
+    LOUDNESS_LUFS,
+    SAMPLE_RATE_HZ,
+    SOUND_CHECK_CLIP,
+    build_clips,
+    find_clip,
+    remove_unused_clips,
+    scripts,
+)
 from itembank.commands import main
 from itembank.errors import ClipMissingError, SpeechError
 from tests.itembank.breaking import change
+from tests.itembank.conftest import RELEASE
 
 needs_speech = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 
@@ -54,9 +64,36 @@ def test_only_a_changed_script_is_spoken_again(demo: Path, bank: Bank) -> None:
     change(demo, "items/D-L01/item.json", lambda plain: plain["nb"]["script"][0].update(text="Kjøp melk, Nora."))
     changed = read_bank(demo)
     assert build_clips(changed) == (1, 23)
+    assert old["clips/D-L01.nb.ogg"].exists()
+    remove_unused_clips(changed)
     new = {script.name: find_clip(changed, script).path for script in scripts(changed)}
     assert {name for name in new if new[name] != old[name]} == {"clips/D-L01.nb.ogg"}
     assert not old["clips/D-L01.nb.ogg"].exists()
+
+
+@needs_speech
+def test_building_one_release_leaves_the_clips_of_the_others(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(demo / "releases" / f"{RELEASE}.json", demo / "releases" / "reading.json")
+    change(demo, "releases/reading.json", lambda plain: plain.update(id="reading", forms=plain["forms"][1:2]))
+    before = sorted(path.name for path in (demo / "build").iterdir())
+    assert main(["build", str(demo), "--release", "reading"]) == 0
+    assert "0 clips built, 1 kept" in capsys.readouterr().out, "the sound check alone"
+    assert sorted(path.name for path in (demo / "build").iterdir()) == before
+
+
+def test_a_release_that_the_bank_does_not_have_is_told(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", str(demo), "--release", "nowhere"]) == 1
+    assert capsys.readouterr().err.endswith("it has no release 'nowhere'. Name a file of its releases folder.\n")
+
+
+@needs_speech
+def test_of_two_builds_at_a_time_the_second_waits_and_finds_the_clips(demo: Path) -> None:
+    first = find_clip(read_bank(demo), next(iter(scripts(read_bank(demo))))).path
+    first.unlink()
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(build_clips, [read_bank(demo), read_bank(demo)]))
+    assert sorted(done) == [(0, 24), (1, 23)]
+    assert first.is_file()
 
 
 @needs_speech
