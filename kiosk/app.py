@@ -9,11 +9,11 @@ import logging
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from engine.attempt import state_sha256
 from kiosk.clock import SystemClock
 from kiosk.errors import KioskError, NotEnrolledError, SetUpError
 from kiosk.folder import Enrolment, StateFolder, write_atomically
@@ -36,6 +36,7 @@ TICK_MS: Final = 40
 ROBOT_MAP_MS: Final = 100
 FOCUS_GRACE_MS: Final = 300
 """A focus that comes back within this time was Qt's own moving between windows of ours."""
+PAINT_PATIENCE_S: Final = 1.0
 USAGE: Final = 2
 
 
@@ -93,14 +94,13 @@ def run(options: Options) -> int:
 
     refuse_tablet()
     folder = StateFolder(options.state)
-    keys = device_keys(folder)
     clock = SystemClock()
     if options.token:
-        enrol(folder, keys, clock, options)
+        enrol(folder, device_keys(folder), clock, options)
     enrolment = folder.enrolment()
     if enrolment is None:
         raise NotEnrolledError
-    return _Program(options, folder, keys, clock, enrolment).run()
+    return _Program(options, folder, clock, enrolment).run()
 
 
 def device_keys(folder: StateFolder) -> DeviceKeys:
@@ -147,28 +147,35 @@ def enrol(folder: StateFolder, keys: DeviceKeys, clock: SystemClock, options: Op
 class _Program:
     """The running program, wired together."""
 
-    def __init__(
-        self, options: Options, folder: StateFolder, keys: DeviceKeys, clock: SystemClock, enrolment: Enrolment
-    ) -> None:
+    def __init__(self, options: Options, folder: StateFolder, clock: SystemClock, enrolment: Enrolment) -> None:
         self._options = options
         self._folder = folder
-        self._keys = keys
         self._clock = clock
         self._enrolment = enrolment
 
     def run(self) -> int:
-        from PySide6.QtCore import QTimer  # noqa: PLC0415 - Qt is loaded last, when nothing can refuse any more
-
+        """Paint the first screen, lock down, and only then load what talks to journal, store and sound."""
         app = _application()
         window = self._window()
-        room = self._room()
-        conductor = self._conductor(app, window, room)
-        window.intent.connect(conductor.wish)
         lockdown = None if self._options.is_window else self._lockdown(window)
         if lockdown is None:
             window.show()
         else:
             lockdown.perform()
+        try:
+            _paint(app, window)
+            return self._run(app, window)
+        finally:
+            if lockdown is not None:
+                lockdown.revert()
+
+    def _run(self, app: QApplication, window: ExamWindow) -> int:
+        from PySide6.QtCore import QTimer  # noqa: PLC0415 - as above
+
+        keys = device_keys(self._folder)
+        room = self._room(keys)
+        conductor = self._conductor(app, window, room, keys)
+        window.intent.connect(conductor.wish)
         timer = QTimer()
         timer.timeout.connect(conductor.tick)
         room.start()
@@ -184,16 +191,19 @@ class _Program:
         timer.stop()
         conductor.close()
         room.stop()
-        if lockdown is not None:
-            lockdown.revert()
         return code
 
     def _window(self) -> ExamWindow:
+        from kiosk.look.look import starting_text_size  # noqa: PLC0415 - as above
+        from kiosk.screens import Foot, Settings, WaitScreen  # noqa: PLC0415 - as above
         from kiosk.views.window import ExamWindow  # noqa: PLC0415 - as above
 
-        return ExamWindow(shows_leave=self._options.is_window)
+        window = ExamWindow(shows_leave=self._options.is_window)
+        settings = Settings(text_size=starting_text_size(window.screen().geometry().width()))
+        window.show_screen(WaitScreen(settings=settings, foot=Foot(seat=self._enrolment.name), reason="preparing"))
+        return window
 
-    def _room(self) -> Room:
+    def _room(self, keys: DeviceKeys) -> Room:
         from kiosk.room import Room  # noqa: PLC0415 - as above
         from sync.client import StoreClient  # noqa: PLC0415 - as above
 
@@ -204,13 +214,13 @@ class _Program:
                 enrolment.store_url,
                 self._folder.ca_file,
                 enrolment.device,
-                self._keys,
+                keys,
                 now_utc_ms=self._clock.wall_ms,
             )
 
-        return Room(self._folder, enrolment, self._keys, connect, self._clock)
+        return Room(self._folder, enrolment, keys, connect, self._clock)
 
-    def _conductor(self, app: QApplication, window: ExamWindow, room: Room) -> Conductor:
+    def _conductor(self, app: QApplication, window: ExamWindow, room: Room, keys: DeviceKeys) -> Conductor:
         from kiosk.conductor import Conditions, Conductor  # noqa: PLC0415 - as above
         from kiosk.look.fonts import missing_families  # noqa: PLC0415 - as above
         from kiosk.look.look import starting_text_size  # noqa: PLC0415 - as above
@@ -234,7 +244,7 @@ class _Program:
             clock=self._clock,
             room=room,
             player=StreamPlayer(),
-            sign_report=lambda progress: sign_progress(progress, self._keys.signing),
+            sign_report=lambda progress: sign_progress(progress, keys.signing),
             show=window.show_screen,
             leave=lambda: app.exit(0),
         )
@@ -288,6 +298,17 @@ def _application() -> QApplication:
     os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.*=false")
     existing = QApplication.instance()
     return existing if isinstance(existing, QApplication) else QApplication(["proverom"])
+
+
+def _paint(app: QApplication, window: ExamWindow) -> None:
+    """Let the first screen reach the glass; a display that shows nothing holds the start up no longer than a second."""
+    from PySide6.QtCore import QEventLoop  # noqa: PLC0415 - as above
+
+    deadline = time.monotonic() + PAINT_PATIENCE_S
+    handle = window.windowHandle()
+    while not handle.isExposed() and time.monotonic() < deadline:
+        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+    app.processEvents()
 
 
 class _RobotMap:
@@ -344,5 +365,7 @@ def _attempt_state(conductor: Conductor) -> dict[str, object]:
         "frame": attempt.step.frame if attempt.step is not None and attempt.step.is_playing else 0,
     }
     if attempt.has_ended:
+        from engine.attempt import state_sha256  # noqa: PLC0415 - as above
+
         state["state_sha256"] = state_sha256(attempt)
     return state

@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING, Any, cast
 from kiosk.clock import Anchor
 from kiosk.errors import SetUpError
 from kiosk.screens import Settings
-from sync.keys import VerifyKey
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sync.keys import VerifyKey
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
@@ -49,6 +50,8 @@ class Enrolment:
 
     def key(self, name: str) -> VerifyKey:
         """One of the verify keys, by its field's name."""
+        from sync.keys import VerifyKey  # noqa: PLC0415 - cryptography is loaded when the first screen is painted
+
         return VerifyKey.from_hex(str(getattr(self, name)))
 
 
