@@ -541,6 +541,8 @@ class Conductor(Answering):
         if running is None:
             return
         self._running = replace(running, seen_order=order.number)
+        if order.kind == "start_part" and order.part == running.part.part:
+            self._warn_without_sound_check(running)
         event = self._event_of(order, running)
         if event is not None:
             if not running.record.happens_before_due(event).is_true:
@@ -554,6 +556,11 @@ class Conductor(Answering):
             self._room.acknowledge(state.ticket.sitting, order.number, self._clock.wall_ms())
         if order.kind == "permit_handover" and order.data.get("attempt") == running.attempt.id:
             self._moved_away(order)
+
+    def _warn_without_sound_check(self, running: Running) -> None:
+        """Listening is to start and nobody has heard the sound here: the test leader is told (reglement 3.14)."""
+        if "sound_check" in running.attempt.missing_before_start:
+            self._note("sound_check_failed", "not passed at the start")
 
     def _event_of(self, order: Order, running: Running) -> Event | None:
         if order.candidate != running.candidate.number or order.part not in {"", running.part.part}:
