@@ -29,8 +29,9 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 ScoreArray = NDArray[np.int8]
 
-Method: TypeAlias = Literal["eap", "map", "mle", "wle", "eapsum"]
-METHODS: tuple[Method, ...] = ("eap", "map", "mle", "wle", "eapsum")
+Method: TypeAlias = Literal["eap", "map", "mle", "wle", "eapsum", "inverse_tcc"]
+METHODS: tuple[Method, ...] = ("eap", "map", "mle", "wle", "eapsum", "inverse_tcc")
+BY_SUM: frozenset[Method] = frozenset(("eapsum", "inverse_tcc"))
 
 CHUNK = 1024
 TABLE_STEP = 0.025
@@ -117,15 +118,19 @@ def score(
     *,
     priors: Mapping[str, ability.Normal] | ability.Normal = ability.STANDARD_NORMAL,
     not_reached: Literal["incorrect", "missing"] = "incorrect",
+    design: Design | None = None,
 ) -> Scores:
     """Ability of every person.
 
     Args:
         data: responses; columns without parameters are an error, parameters without a column are left out.
         items: parameters.
-        method: eap, map, mle, wle, or eapsum (the mean of ability given the sum score on the items presented).
+        method: eap, map, mle, wle, eapsum (the mean of ability given the sum score on the items presented), or
+            inverse_tcc (where the expected sum score is the one reached; at a bound where it nowhere is).
         priors: one for all, or group → prior.
         not_reached: how such cells count.
+        design: for eapsum, so that the route's number-correct intervals count too: given the score, that someone was
+            routed this way also tells about ability. Persons whose items are no route's get the plain table.
 
     Raises:
         NoParametersError: a column has no parameters.
@@ -136,7 +141,12 @@ def score(
         np.full(data.n_persons, np.nan), np.full(data.n_persons, np.nan), np.zeros(data.n_persons, np.bool_), method
     )
     for rows, form, prior in bank.forms(priors):
-        theta, se, at_bound = _estimates(bank.chosen(rows, form), form, method, prior)
+        scores = bank.chosen(rows, form)
+        if method in BY_SUM and len(form.columns):
+            table = bank.by_sum(form, method, prior, design)
+            theta, se, at_bound = (values[scores.sum(axis=1, dtype=np.int64)] for values in table)
+        else:
+            theta, se, at_bound = _estimates(scores, form, method, prior)
         out.theta[rows], out.se[rows], out.is_at_bound[rows] = theta, se, at_bound
     return out
 
@@ -225,6 +235,28 @@ class _Bank:
             groups.append((family, floats([self.values[numbers[p]] for p in positions]), np.array(positions)))
         return _Form(columns, np.array([self.items[k].max_score for k in numbers]), tuple(groups))
 
+    def by_sum(
+        self, form: _Form, method: Method, prior: ability.Normal, design: Design | None
+    ) -> tuple[FloatArray, FloatArray, BoolArray]:
+        """Ability, its error, and whether it is at a bound, for each sum score on a form; shape (n_scores,) each."""
+        taken = [self.items[int(k)] for k in form.columns]
+        if method == "inverse_tcc":
+            theta, se = inverse_tcc(taken)
+            at_bound = np.isnan(theta)
+            middle = (len(theta) - 1) / 2.0
+            ends = np.where(np.arange(float(len(theta))) < middle, -ability.BOUND, ability.BOUND)
+            return np.where(at_bound, ends, theta), se, at_bound
+        distribution = form_distribution(form, np.array(prior.nodes()))
+        if design is not None:
+            known = {item.item_id: item for item in taken}
+            ways = [route for route in design.routes() if set(design.items_of(route)) == set(known)]
+            if ways:
+                distribution = sum(
+                    (_route_distribution(route, design, known, prior) for route in ways), np.zeros_like(distribution)
+                )
+        theta, se, _ = sum_score_arrays(distribution, prior)
+        return theta, se, np.zeros(len(theta), np.bool_)
+
     def forms(
         self, priors: Mapping[str, ability.Normal] | ability.Normal
     ) -> Iterator[tuple[IntArray, _Form, ability.Normal]]:
@@ -249,12 +281,8 @@ def _estimates(
     scores: ScoreArray, form: _Form, method: Method, prior: ability.Normal
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     n = int(scores.shape[0])
-    if method == "eap" or (method == "eapsum" and not len(form.columns)):
+    if method in {"eap", "eapsum"}:
         return (*_eap(scores, form, prior), np.zeros(n, np.bool_))
-    if method == "eapsum":
-        theta, se, _ = sum_score_arrays(form_distribution(form, np.array(prior.nodes())), prior)
-        total = scores.sum(axis=1, dtype=np.int64)
-        return theta[total], se[total], np.zeros(n, np.bool_)
     if not len(form.columns) and method != "map":
         return np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.bool_)
     return _maximum(scores, form, method, prior)

@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--not-reached", choices=("incorrect", "missing"), default="incorrect")
     out.add_argument("--plausible-values", type=int, default=0, metavar="N")
     out.add_argument("--seed", type=int, default=1, help="for plausible values")
-    out.add_argument("--design", type=Path, help="modules and routing, for score tables by route")
+    out.add_argument("--design", type=Path, help="modules and routing, for eapsum and score tables by route")
     out.add_argument("--tables", type=Path, help="write score tables (ability for each sum score, by route) there")
     out.add_argument("--quiet", action="store_true")
     return out
@@ -68,7 +68,8 @@ def _run(arguments: argparse.Namespace) -> int:
     items = read_parameters(arguments.params)
     data = as_calibrated(read_responses(arguments.responses, roles_of(arguments)), arguments.params)
     priors = _priors(arguments, data)
-    found = score(data, items, arguments.method, priors=priors, not_reached=arguments.not_reached)
+    design = read_design(arguments.design) if arguments.design else None
+    found = score(data, items, arguments.method, priors=priors, not_reached=arguments.not_reached, design=design)
     columns: dict[str, NDArray[np.generic] | Sequence[object]] = {
         "person": np.arange(1, data.n_persons + 1).astype(np.str_) if data.person_ids is None else data.person_ids,
         "theta": found.theta,
@@ -98,7 +99,6 @@ def _run(arguments: argparse.Namespace) -> int:
         },
     )
     if arguments.tables:
-        design = read_design(arguments.design) if arguments.design else None
         prior = priors if isinstance(priors, ability.Normal) else next(iter(priors.values()))
         _write_tables(arguments.tables, score_tables(items, design, prior))
     Progress(is_quiet=arguments.quiet).done(

@@ -75,6 +75,13 @@ def test_score_tables_by_route(params: Path, tmp_path: Path) -> None:
     assert [row["score"] for row in possible] == ["4", "5", "6", "7", "8", "9"]
 
 
+def test_inverse_tcc_leaves_the_error_of_extreme_scores_empty(params: Path, tmp_path: Path) -> None:
+    out = tmp_path / "s.csv"
+    assert main([SCIENCE, "--params", str(params), "--method", "inverse_tcc", "--out", str(out)]) == 0
+    for row in _rows(out):
+        assert (row["se"] == "") == (row["is_at_bound"] == "1")
+
+
 def test_the_prior_may_be_given(params: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = [SCIENCE, "--params", str(params), "--out", str(tmp_path / "s.csv")]
     assert main([*asked, "--prior", "1,0.1"]) == 0

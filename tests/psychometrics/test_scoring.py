@@ -191,6 +191,31 @@ def test_routing_on_the_total_is_the_engines_too() -> None:
     np.testing.assert_allclose(table.probability, expected, atol=1e-12)
 
 
+def test_the_route_taken_counts_in_the_ability_given_the_sum_score() -> None:
+    """Persons on route A-B with the same total: 0 or 1 on module A led there, so 2 on it is impossible."""
+    known = {item.item_id: item.to_engine() for item in MIXED}
+    scores = np.array([[1, 0, 1, 2, -1, -1, -1], [1, 1, -1, -1, 2, 1, 0]], dtype=np.int8)
+    data = ResponseMatrix(scores, tuple(item.item_id for item in MIXED))
+    found = scoring.score(data, MIXED, "eapsum", priors=PRIOR, design=DESIGN)
+    easy = (irt.RouteModule((known["r"], known["t"]), 0, 1), irt.RouteModule((known["c"], known["p"])))
+    hard = (irt.RouteModule((known["r"], known["t"]), 2, 2), irt.RouteModule((known["g"], known["n"], known["h"])))
+    for k, (route, total) in enumerate(((easy, 4), (hard, 5))):
+        row = ability.route_score_table(route, PRIOR)[total]
+        assert (found.theta[k], found.se[k]) == pytest.approx((row.theta, row.se), abs=1e-12)
+    plain = scoring.score(data, MIXED, "eapsum", priors=PRIOR)
+    assert (np.abs(plain.theta - found.theta) > 0.01).all()
+
+
+def test_inverse_tcc_scores_are_those_of_the_table_and_flagged_beyond_it() -> None:
+    names = tuple(item.item_id for item in POWER)
+    scores = np.array([[0, 0, 0], [1, 0, 1], [1, 1, 2]], dtype=np.int8)
+    found = scoring.score(ResponseMatrix(scores, names), POWER, "inverse_tcc")
+    theta, se = scoring.inverse_tcc(POWER)
+    assert found.is_at_bound.tolist() == [True, False, True]
+    assert (found.theta[1], found.se[1]) == (theta[2], se[2])
+    assert found.theta[[0, 2]].tolist() == [-ability.BOUND, ability.BOUND]
+
+
 def test_inverse_tcc_gives_the_score_back() -> None:
     theta, se = scoring.inverse_tcc(MIXED)
     scalar = [item.to_engine() for item in MIXED]
