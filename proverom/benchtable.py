@@ -254,7 +254,11 @@ def main(argv: Sequence[str]) -> int:
         python = ensure_environment()
         failed = [name for name in names if not run_one(python, name, is_quick=options.quick)]
     if not options.quick:
-        print(write_tables())
+        try:
+            print(write_tables())
+        except ResultError as error:
+            print(f"./run bench: {error}", file=sys.stderr)
+            return 1
     for name in failed:
         print(f"FAILED  {name}", file=sys.stderr)
     return 1 if failed else 0

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from proverom.benchtable import (
     BEGIN,
     END,
+    MACHINES,
+    RESULTS,
     Measurement,
     Peer,
     ResultError,
@@ -103,3 +105,10 @@ def test_only_what_stands_between_the_marks_is_replaced(before: str, old: str, a
 
 def test_a_text_without_marks_is_left_alone() -> None:
     assert put_between("# Prøverom\n", "new") == "# Prøverom\n"
+
+
+def test_every_result_that_is_kept_is_a_result() -> None:
+    files = sorted(file for file in RESULTS.glob("*.json") if file != MACHINES)
+    assert files
+    for file in files:
+        assert parse_results(file.read_text(encoding="utf-8"), file.name), file.name
