@@ -109,6 +109,7 @@ def link(
     method: Method = "stocking-lord",
     weights: ThetaWeights | None = None,
     symmetry: Symmetry = "base",
+    persons: tuple[int | None, int | None] = (None, None),
 ) -> Linking:
     """The line from the new scale to the base scale through the items that both have.
 
@@ -117,6 +118,9 @@ def link(
         method: moments of the parameters, or curves.
         weights: where curves are compared; 40 equally weighted thetas from -4 to 4 when not given.
         symmetry: compare curves on the base scale only, or on both scales.
+        persons: how many each calibration had, new and base, when its scale is that of its own population. People are a
+            sample too: their mean and spread move all items together, which the items' own standard errors, taken one
+            by one, do not tell. Then both covariances hold that part.
 
     Raises:
         LinkingError: fewer than two common items, or parameters that the method cannot use.
@@ -127,12 +131,14 @@ def link(
     problem = _Problem(method, grid, symmetry, slope_is_one=_all_slopes_one(pairs))
     slope, intercept = solve(pairs, problem)
     line = np.array([slope, intercept])
+    by_items = _delta_covariance(pairs, problem, line, solve)
+    by_persons = _person_covariance(slope, persons, problem)
     return Linking(
         method=method,
         slope=slope,
         intercept=intercept,
-        covariance=_delta_covariance(pairs, problem, line, solve),
-        jackknife_covariance=_jackknife(pairs, problem, solve),
+        covariance=None if by_items is None else by_items + by_persons,
+        jackknife_covariance=_jackknife(pairs, problem, solve) + by_persons,
         common=tuple(pair[0].item_id for pair in pairs),
         theta_weights=grid.description if solve is _curves else "",
     )
@@ -332,6 +338,17 @@ def _delta_covariance(pairs: _Pairs, problem: _Problem, line: FloatArray, solve:
 
 
 _Move = tuple[int, int, str, int]
+
+
+def _person_covariance(slope: float, persons: tuple[int | None, int | None], problem: _Problem) -> FloatArray:
+    """Sampling of a standard normal population: its mean varies by 1/n, its standard deviation by 1/(2n).
+
+    An error of the new scale counts times the slope; the base scale, on which the new population has standard deviation
+    `slope`, is itself in error by its own sample, whose spread is taken as one and multiplies the slope.
+    """
+    new, base = (0.0 if n is None else 1.0 / n for n in persons)
+    spread = 0.0 if problem.slope_is_one else slope**2 * (new + base) / 2.0
+    return np.diag([spread, slope**2 * new + base])
 
 
 def _moment_sensitivity(pairs: _Pairs, problem: _Problem, line: FloatArray, moves: Sequence[_Move]) -> FloatArray:

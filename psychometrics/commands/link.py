@@ -70,8 +70,10 @@ def _run(arguments: argparse.Namespace) -> None:
     _, rows = drift(new, base, weights)
     moved = {row.item_id for row in rows if row.effect != "A"}
     kept = [item for item in new if not arguments.purify or item.item_id not in moved]
+    persons = (shared.sample_size(arguments.new), shared.sample_size(arguments.base))
     lines: dict[Method, Linking] = {
-        m: link(kept, base, method=m, weights=weights, symmetry=arguments.symmetry) for m in _usable(kept)
+        m: link(kept, base, method=m, weights=weights, symmetry=arguments.symmetry, persons=persons)
+        for m in _usable(kept)
     }
     chosen = lines[arguments.method] if arguments.method in lines else link(kept, base, method=arguments.method)
     on_base = rescale(new, chosen)

@@ -81,6 +81,13 @@ def population_of(params: str) -> Normal:
     return Normal(_first_number(content.get("group_means"), 0.0), _first_number(content.get("group_sds"), 1.0))
 
 
+def sample_size(params: str) -> int | None:
+    """How many persons the parameters were estimated from; None when no sidecar tells it."""
+    sidecar = sidecar_path(params)
+    found = read_sidecar(sidecar).get("n_persons") if sidecar.is_file() else None
+    return found if isinstance(found, int) and found > 0 else None
+
+
 def _first_number(values: object, otherwise: float) -> float:
     """The one number in a JSON list or object of one entry; anything else tells of several groups."""
     if isinstance(values, dict):

@@ -9,6 +9,7 @@ from scipy.stats import binom
 from psychometrics import dif, fit
 from psychometrics.data import ResponseMatrix
 from psychometrics.items import ItemParameters
+from psychometrics.linking import link
 from psychometrics.mml import Options, calibrate
 from psychometrics.scoring import score
 
@@ -20,14 +21,14 @@ B = np.linspace(-1.6, 1.6, 20)
 A = 0.8 + 0.07 * (np.arange(20) % 10)
 
 
-def drawn(rng: np.random.Generator, n: int, shift: np.ndarray | float = 0.0) -> ResponseMatrix:
-    theta = rng.standard_normal(n) + shift
+def drawn(rng: np.random.Generator, n: int, shift: np.ndarray | float = 0.0, spread: float = 1.0) -> ResponseMatrix:
+    theta = spread * rng.standard_normal(n) + shift
     p = 1 / (1 + np.exp(-A * (theta[:, None] - B)))
     return ResponseMatrix((rng.random(p.shape) < p).astype(np.int8), tuple(f"i{k}" for k in range(20)))
 
 
 def within_chance(rejected: int, tests: int, *, slack: float = 0.0) -> bool:
-    low, high = binom.ppf([CERTAINTY / 2, 1 - CERTAINTY / 2], tests, RATE)
+    low, high = (float(binom.ppf(p, tests, RATE)) for p in (CERTAINTY / 2, 1 - CERTAINTY / 2))
     return bool(low - slack * tests <= rejected <= high + slack * tests)
 
 
@@ -65,3 +66,18 @@ def test_person_fit_calls_one_true_person_in_twenty_odd() -> None:
     found = fit.lz_star(data, items, score(data, items, "wle").theta)
     rejected = int((found < -1.645).sum())
     assert within_chance(rejected, 20_000, slack=0.012)
+
+
+def test_standard_errors_of_a_linking_are_its_spread_over_replications() -> None:
+    """Two calibrations of one set of items with 1,500 people each, 100 times; a spread over 100 is known to 7 %."""
+    rng = np.random.default_rng(5)
+    lines, errors = [], []
+    for _ in range(100):
+        new = calibrate(drawn(rng, 1500, 0.4, 1.2), "2pl", Options()).items
+        base = calibrate(drawn(rng, 1500), "2pl", Options()).items
+        found = link(new, base, persons=(1500, 1500))
+        lines.append((found.slope, found.intercept))
+        errors.append(found.standard_errors())
+    spread = np.std(lines, axis=0, ddof=1)
+    np.testing.assert_allclose(np.mean(lines, axis=0), (1.2, 0.4), atol=4.5 * spread.max() / 10)
+    np.testing.assert_allclose(np.mean(errors, axis=0), spread, rtol=0.28)
