@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from engine.errors import EngineError
 from engine.state import Phase
 from itembank.errors import ItemBankError
 from itembank.package import Package, open_public, open_sealed
@@ -43,6 +44,7 @@ REPORT_EVERY_S: Final = 5.0
 IDLE_S: Final = 0.2
 ORDERS_WAIT_MS: Final = 10_000
 STOP_S: Final = 2.0
+RETRY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +169,13 @@ class Room:
         while not self._stopping.is_set():
             try:
                 work()
-            except (SyncError, ItemBankError, OSError) as error:
+            except (SyncError, ItemBankError, EngineError, OSError) as error:
                 self._change(is_online=False, trouble=str(error))
-                self._stopping.wait(1.0)
+                self._stopping.wait(RETRY_S)
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the thread that delivers answers
+                _log.exception("the room's thread goes on after a fault")
+                self._change(is_online=False, trouble=f"{type(error).__name__} in the kiosk; tell support")
+                self._stopping.wait(RETRY_S)
 
     def _change(self, **changes: object) -> None:
         with self._lock:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -80,6 +80,18 @@ def gain(volume: int) -> float:
     """Amplitude factor of a volume step: 10 is 1.0, each step below 3 dB less; never 0."""
     step = min(max(volume, LOWEST_VOLUME), HIGHEST_VOLUME)
     return float(10 ** (-(HIGHEST_VOLUME - step) * DECIBELS_PER_STEP / 20))
+
+
+def has_output() -> bool:
+    """Whether this PC has anything to play on."""
+    try:
+        import sounddevice  # noqa: PLC0415 - PortAudio is loaded only where something is to be heard
+    except OSError:
+        return False
+    try:
+        return bool(cast("Any", sounddevice).query_devices(kind="output"))
+    except (ValueError, sounddevice.PortAudioError):
+        return False
 
 
 def decode(data: bytes, clip: str) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -24,7 +25,7 @@ from engine.events import Edited, PlayBegun, Resumed
 from engine.panel import Panel
 from itembank.keyring import KeyFolder
 from itembank.package import open_sealed
-from kiosk.sound import decode
+from kiosk.sound import decode, has_output
 from proverom.heard import Cut, plays_heard, recorded
 from proverom.robot import Person, Robot
 from proverom.sample_room import (
@@ -41,7 +42,7 @@ from sync.release import Ed25519Trust
 from sync.segment import KEY_TIMINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from centralstore.opening import Found
     from itembank.package import Package
@@ -56,6 +57,8 @@ KILL_AFTER_FRAME: Final = 40_000
 KILL_AFTER_SIGNS: Final = 40
 USAGE: Final = 2
 
+_REPLAYS: Final = {True: "equal ", False: "DIFFERS", None: "–     "}
+"""Whether the replayed state is the kiosk's own; None where the kiosk was not asked."""
 _SCRIPTS: Final = {
     "nb": (
         "Hei! Jeg kan ikke vanne blomstene i helga, for jeg skal til Bergen. Kan du hjelpe meg? Hilsen Samira",
@@ -121,13 +124,31 @@ def _attended(folder: Path) -> int:
         helper = threading.Thread(target=leader.lead, args=(stopping,), daemon=True)
         helper.start()
         command = [sys.executable, "-m", "proverom", "kiosk", "--state", str(state), "--window"]
-        subprocess.run(command, cwd=ROOT, check=False)
+        with _something_to_play_on(folder) as environment:
+            subprocess.run(command, cwd=ROOT, env=environment, check=False)
         stopping.set()
         helper.join(timeout=10)
         room.stop_service()
         attempts = _measure(room, {}, {})
-    _print_table(attempts)
+    if attempts:
+        _print_table(attempts)
+    else:
+        print("No part was begun, so there is nothing to score.")
     return 0
+
+
+@contextmanager
+def _something_to_play_on(folder: Path) -> Generator[dict[str, str]]:
+    """The environment for the kiosk: with a null sink where this machine has no sound device, which is then said."""
+    if has_output():
+        yield dict(os.environ)
+        return
+    print("There is no sound device here: the sound goes to a null sink, so you will hear nothing.", flush=True)
+    sink = NullSink(folder / "sound")
+    try:
+        yield {**os.environ, **sink.environment()}
+    finally:
+        sink.close()
 
 
 def _enrolled() -> str:
@@ -435,7 +456,7 @@ def _row(
         "findings": [finding["sentence"] for finding in scored.findings],
         "kiosk_state_sha256": kiosk_hash,
         "replayed_state_sha256": replayed_hash,
-        "replay_equal": kiosk_hash == replayed_hash,
+        "replay_equal": kiosk_hash == replayed_hash if kiosk_hash else None,
         "killed_at_event": resumed[0] if resumed else None,
     }
     return row
@@ -496,5 +517,5 @@ def _print_table(attempts: list[dict[str, Any]]) -> None:
         print(
             f"{row['candidate']:<10}{row['part']:<11}{'>'.join(row.get('route', [])):<24}"
             f"{' '.join(map(str, row.get('number_correct', []))):<12}{row.get('level', '–') or '–':<10}"
-            f"{row['events']:>7}{row['lost']:>6}  {'equal ' if row['replay_equal'] else 'DIFFERS'}  {heard}"
+            f"{row['events']:>7}{row['lost']:>6}  {_REPLAYS[row['replay_equal']]}  {heard}"
         )
