@@ -260,13 +260,6 @@ class NotCalibratedError(DataError):
         super().__init__(f"Item '{item}' of panel {panel} has no parameters. Calibrate it, or give a parameter file.")
 
 
-class MixedRoutingError(DesignError):
-    """A design whose rules count different things."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__(f"{source}: some rules count the module and some the whole route. Use one kind in all rules.")
-
-
 class RoutingGraphError(CallError):
     """Modules that lead to one another in a circle."""
 

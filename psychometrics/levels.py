@@ -24,7 +24,6 @@ from psychometrics.exact import (
     eap_tables,
     evaluate,
     normal_weights,
-    warm_tables,
 )
 from psychometrics.panels import panel_items
 
@@ -177,8 +176,3 @@ def _level_probabilities(
 def _span(means: Mapping[Route, FloatArray]) -> tuple[float, float]:
     everything = np.concatenate(list(means.values()))
     return float(everything.min()), float(everything.max())
-
-
-def warm_level_table(panel: PanelModel, cuts: FloatArray) -> dict[Route, IntArray]:
-    """Level numbers by the weighted likelihood estimate instead; for comparison, since it leans on no population."""
-    return {route: monotone_levels(table, cuts) for route, table in warm_tables(panel, panel.tree.routes()).items()}

@@ -84,13 +84,6 @@ class Linking:
         """These thetas on the base scale."""
         return self.slope * theta_new + self.intercept
 
-    def theta_error(self, theta_new: FloatArray) -> FloatArray:
-        """Standard error that the linking adds to a theta, by the larger of its two covariances."""
-        given = self.covariance if self.covariance is not None else np.zeros((2, 2))
-        row = np.vstack([theta_new, np.ones_like(theta_new)])
-        variances = [np.einsum("it,ij,jt->t", row, matrix, row) for matrix in (given, self.jackknife_covariance)]
-        return np.sqrt(np.maximum(np.max(variances, axis=0), 0.0))
-
 
 @dataclass(frozen=True, slots=True)
 class AnchorDisplacement:

@@ -12,8 +12,8 @@ import numpy as np
 from engine.ids import ModuleId
 from engine.panel import Panel, RoutingBasis, RoutingRule
 from psychometrics.curves import curves_of
-from psychometrics.data import Design, FloatArray, IntArray
-from psychometrics.errors import MixedRoutingError, NotCalibratedError, PanelShapeError
+from psychometrics.data import IntArray
+from psychometrics.errors import NotCalibratedError, PanelShapeError
 from psychometrics.exact import PanelModel, Route, RouteTree
 from psychometrics.items import ItemParameters, from_engine
 
@@ -113,35 +113,7 @@ def _by_score(route: Route, rules: Sequence[tuple[int, int, str]], points: int) 
     return tuple(target for target in targets if target is not None)
 
 
-def design_tree(design: Design) -> RouteTree:
-    """The routes of a calibration design whose modules hold right-or-wrong items.
-
-    Raises:
-        MixedRoutingError: rules count the module here and the whole route there.
-    """
-    counts = {rule.counts for rule in design.rules}
-    if len(counts) > 1:
-        raise MixedRoutingError(design.source)
-    basis = RoutingBasis.ROUTE if counts == {"total"} else RoutingBasis.MODULE
-    points = {module: len(items) for module, items in design.modules.items()}
-    branches: dict[Route, tuple[str, ...]] = {}
-    for complete in design.routes():
-        for length in range(1, len(complete.modules)):
-            begun = complete.modules[:length]
-            rules = [(rule.low, rule.high, rule.next_module) for rule in design.rules_from(begun[-1])]
-            seen = begun if basis is RoutingBasis.ROUTE else begun[-1:]
-            branches[begun] = _by_score(begun, rules, sum(points[module] for module in seen))
-    return RouteTree(design.first_modules[0], points, branches, basis)
-
-
 def level_numbers(panel: Panel) -> dict[Route, IntArray]:
     """The panel's official level table, levels counted from 0 for the lowest."""
     place = {level: k for k, level in enumerate(panel.levels)}
     return {tuple(route): np.array([place[level] for level in row]) for route, row in panel.level_table.items()}
-
-
-def prior_weights(panel: Panel, theta: FloatArray) -> FloatArray:
-    """Population mass of each theta by the panel's own prior; standard normal when it has no scale."""
-    mean, sd = (0.0, 1.0) if panel.scale is None else (panel.scale.prior_mean, panel.scale.prior_sd)
-    height = np.exp(-0.5 * ((theta - mean) / sd) ** 2)
-    return height / height.sum()

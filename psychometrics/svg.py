@@ -118,10 +118,6 @@ class Frame:
         self.marks.append(f'<path class="cut" d="M{place},{number(self.top)} V{bottom}"/>')
         self.text(self.px(x) + 4, self.top + 12, name, css="small")
 
-    def level_line(self, y: float) -> None:
-        """A horizontal reference line."""
-        self.marks.append(f'<path class="ref" d="M{number(self.left)},{number(self.py(y))} H{number(self._right())}"/>')
-
     def text(self, x: float, y: float, words: str, *, css: str = "small", anchor: str = "start") -> None:
         """Words at a place in pixels."""
         self.marks.append(
