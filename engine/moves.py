@@ -429,9 +429,9 @@ def _resume(state: AttemptState, event: Resumed) -> Outcome:
     if state.step is not None:
         ends_ms = None if state.step.ends_ms is None else state.step.ends_ms + event.down_ms
         return resumed.changed(step=replace(state.step, is_playing=False, ends_ms=ends_ms))
-    if not state.rules.clock_runs_while_down:
+    if state.deadline_ms is not None and not state.rules.clock_runs_while_down:
         return _deadline_moved(resumed, event.down_ms, event.at_ms)
-    return resumed
+    return resumed  # a script before its first step has no end yet
 
 
 def _lock(state: AttemptState, event: Locked) -> Outcome:
