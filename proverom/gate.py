@@ -75,6 +75,9 @@ def check(argv: Sequence[str]) -> int:
     """Run every check, or those named, also after one failed; 0 when all passed, else 1, 2 for an unknown name."""
     uv = str(UV) if UV.exists() else shutil.which("uv") or str(UV)
     known = {each.name: each for each in checks(uv)}
+    if {"-h", "--help"} & set(argv):
+        print(f"usage: ./run check [NAME ...]\n\nRun every check, or those named: {', '.join(known)}.")
+        return 0
     unknown = [name for name in argv if name not in known]
     if unknown:
         print(f"./run check: there is no check '{unknown[0]}'; there are {', '.join(known)}.", file=sys.stderr)
@@ -92,7 +95,10 @@ def check(argv: Sequence[str]) -> int:
 def test(argv: Sequence[str]) -> int:
     """Speak the clips that are missing, then run the tests on two processes; a test that skips itself fails."""
     # once and beforehand: a minute's work that no test's time should pay for
-    if subprocess.run([sys.executable, "-m", "proverom", "bank", "build"], cwd=ROOT, check=False).returncode:
+    if (
+        not {"-h", "--help"} & set(argv)
+        and subprocess.run([sys.executable, "-m", "proverom", "bank", "build"], cwd=ROOT, check=False).returncode
+    ):
         return 1
     return _pytest(["-n", "2", "--dist", "loadscope", *argv], {"PROVEROM_NO_SKIPS": "1"})
 

@@ -84,3 +84,8 @@ def test_each_tool_exception_has_its_reason() -> None:
 def test_there_is_no_second_place_for_settings() -> None:
     names = ("setup.cfg", "pytest.ini", "ruff.toml", ".ruff.toml", "pyrightconfig.json", ".importlinter", "tox.ini")
     assert [name for name in names if Path(ROOT, name).exists()] == []
+
+
+def test_help_tells_the_names_of_the_checks_and_checks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert gate.check(["--help"]) == 0
+    assert "format, lint, types, imports, lock file, shell" in capsys.readouterr().out
