@@ -499,11 +499,11 @@ def _crowds(tiles: Sequence[Tile]) -> tuple[Crowd, ...]:
 def _is_underway(seat: SeatView, part: str) -> bool:
     """Whether this part still concerns somebody: in the room, enrolled, and not wholly through with it."""
     entry = entry_of(seat, part)
-    if entry is None or seat.attendance is not Attendance.PRESENT:
+    if entry is None or entry.is_delivered or seat.attendance in REJECTED | {Attendance.NO_SHOW}:
         return False
-    if entry.phase in {Phase.EXPELLED.value, Phase.LEFT.value}:
-        return False
-    return not entry.is_delivered
+    if not entry.phase:
+        return seat.attendance is Attendance.PRESENT
+    return entry.phase not in {Phase.EXPELLED.value, Phase.LEFT.value}
 
 
 def _phase(seat: SeatView, part: str) -> str:

@@ -266,9 +266,7 @@ class _Pages:
     # --- the room -----------------------------------------------------------------------------------------------------
 
     async def room(self, visit: Visit) -> Response:
-        """The room page; its opening is logged, its updates are not."""
-        sitting = _path(visit, "sitting")
-        await _away(lambda: self._store.sitting(visit.actor, sitting))
+        """The room page."""
         room = await self._look(visit)
         return self._page(visit, "room.html", 200, **self._room_values(visit, room))
 

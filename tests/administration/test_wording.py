@@ -61,9 +61,9 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize(("found", "bokmål", "nynorsk"), WORDS, ids=[row[1] for row in WORDS])
-def test_the_status_words_are_the_looks(found: SeatView, bokmål: str, nynorsk: str) -> None:
-    assert status_words(Language.NB, tile(found)) == bokmål
+@pytest.mark.parametrize(("found", "bokmaal", "nynorsk"), WORDS, ids=[row[1] for row in WORDS])
+def test_the_status_words_are_the_looks(found: SeatView, bokmaal: str, nynorsk: str) -> None:
+    assert status_words(Language.NB, tile(found)) == bokmaal
     assert status_words(Language.NN, tile(found)) == nynorsk
 
 

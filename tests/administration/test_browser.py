@@ -1,0 +1,105 @@
+"""The room page in a real browser: it updates by itself, stays steady, says when it is cut off, and looks as drawn."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from administration import showroom
+from administration.photograph import Browser, Shot, browser, photograph
+from administration.showroom import Showroom
+from itembank.keyring import KeyFolder
+
+PAGE = f"/sittings/{showroom.SITTING}"
+TILE = "document.querySelector('#tile-{}')"
+
+
+@pytest.fixture
+def room(tmp_path: Path, authority: KeyFolder, sample_package: bytes) -> Iterator[Showroom]:
+    made = showroom.furnish(tmp_path, authority, sample_package)
+    yield made
+    made.store.close()
+
+
+def look(window: Browser, answer: str) -> object:
+    return window.run(f"return {answer}")
+
+
+def offline(window: Browser, *, is_offline: bool) -> None:
+    """Pull the network cable, or put it back."""
+    conditions = {"offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    for command, params in (("Network.enable", {}), ("Network.emulateNetworkConditions", conditions)):
+        window.ask("POST", "/goog/cdp/execute", cmd=command, params=params)
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    """Width and height from the PNG's header (ISO/IEC 15948, IHDR)."""
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def test_the_room_page_lives_in_a_browser(room: Showroom, tmp_path: Path) -> None:
+    """One browser, one story: thirty seats on one screen, a lock within a second, steady tiles, a lost connection."""
+    tile = {seat: TILE.format(room.number(seat)) for seat in (1, 2, 14)}
+    with showroom.served(room.store) as url, browser() as window:
+        window.log_in(url, showroom.USER, showroom.PASSWORD)
+        window.resize(1366, 768)
+        showroom.live_through(room, lambda: None)
+        window.go(f"{url}{PAGE}")
+
+        assert look(window, "document.querySelectorAll('.tile').length") == 30
+        assert look(window, "document.documentElement.scrollHeight <= 768"), "thirty seats without scrolling"
+        assert look(window, "document.documentElement.scrollWidth") == 1366
+        assert size_of(window.picture()) == (1366, 768)
+        groups = "[...document.querySelectorAll('.group h2')].map(h => h.textContent)"
+        assert look(window, groups) == ["Trenger deg nå 3", "Følg med 4", "I gang 18", "Ferdig 5"]
+
+        began = time.monotonic()
+        room.running(1, 18, 8, is_locked=True)
+        window.wait_until(f"{tile[1]}.dataset.status === 'locked'")
+        assert time.monotonic() - began < 1.5, "a second for the page, half of one for looking"
+
+        window.run(f"{tile[1]}.querySelector('button').focus()")
+        place = look(window, f"{tile[1]}.getBoundingClientRect().top")
+        room.running(2, 15, 8, is_locked=True)
+        window.wait_until("!document.querySelector('#news').hidden")
+        assert look(window, "document.querySelector('#news').textContent") == "1 ny: plass 2"
+        assert look(window, f"{tile[2]}.dataset.group") == "2", "no tile moves while the focus is among them"
+        assert (
+            look(window, f"{tile[1]}.getBoundingClientRect().left >= 0 && document.activeElement.tagName") == "BUTTON"
+        )
+        assert place is not None
+
+        window.run("document.activeElement.blur()")
+        window.wait_until(f"{tile[2]}.dataset.group === '0'")
+
+        window.click(f"#tile-{room.number(14)} button")
+        last = room.store.orders(showroom.LEADER, showroom.SITTING)[-1]
+        assert (last.kind.value, last.candidate, last.by) == ("unlock", room.number(14), showroom.USER)
+
+        window.resize(390, 844)
+        window.wait_until("innerWidth === 390")
+        assert look(window, "document.documentElement.scrollWidth") == 390, "nothing scrolls sideways"
+        shown = "[...document.querySelectorAll('.chip')].filter(c => c.offsetParent).map(c => c.dataset.show)"
+        assert look(window, shown) == ["need", "follow", "running", "done"]
+        assert look(window, "document.querySelectorAll('.thumbs a, .thumbs button').length") == 4
+        window.resize(1366, 768)
+
+        offline(window, is_offline=True)
+        window.wait_until("document.body.classList.contains('lost')")
+        said = "document.querySelector('#link').textContent.trim()"
+        assert look(window, said) == "Sist oppdatert 10.42. Prøver igjen."
+        assert look(window, "document.querySelectorAll('.tile').length") == 30, "the last state stays"
+        offline(window, is_offline=False)
+        window.wait_until(f"{said} === 'Direkte'")
+
+
+def test_a_picture_has_the_size_asked_for(room: Showroom, tmp_path: Path) -> None:
+    file = tmp_path / "room.png"
+    with showroom.served(room.store) as url:
+        photograph(url, showroom.USER, showroom.PASSWORD, [Shot(PAGE, 390, 844, file)])
+    assert size_of(file.read_bytes()) == (390, 844)
