@@ -438,7 +438,8 @@ def _score_faults(
         if code == _ScoreReader.WRONG:
             yield (
                 f"{file}, line {number}, column '{item}': '{cell}' is no score. Write a whole number from 0 to "
-                f"{HIGHEST_SCORE}, leave it empty (not presented), write NR (not reached), or name it no item."
+                f"{HIGHEST_SCORE}, leave it empty (not presented), write NR (not reached), or say what the column is "
+                "if it is no item (--weights, --groups, --regression, --ignore)."
             )
 
 
@@ -529,7 +530,8 @@ def _codes(file: str, start: int, item: str, column: Column, faults: list[str]) 
         wrong = (codes < NOT_REACHED) | (codes > HIGHEST_SCORE)
     faults.extend(
         f"{file}, row {start + r}, column '{item}': '{column[r]}' is no score. Write a whole number from 0 to "
-        f"{HIGHEST_SCORE}, null (not presented) or -2 (not reached), or name the column as no item."
+        f"{HIGHEST_SCORE}, null (not presented) or -2 (not reached), or say what the column is if it is no item "
+        "(--weights, --groups, --regression, --ignore)."
         for r in np.flatnonzero(wrong).tolist()
     )
     return codes.astype(np.int8)
