@@ -165,9 +165,12 @@ def displacements(
 ) -> tuple[AnchorDisplacement, ...]:
     """How well each common item keeps its place; a robust z beyond 2.7 in size is a sign of drift.
 
-    The robust z is (displacement - median) / (0.74 · interquartile range), after Huynh & Meyer (2010).
+    Nominal items have no difficulty and are left out. The robust z is (displacement - median) divided by 0.74 times the
+    interquartile range, after Huynh & Meyer (2010).
     """
-    pairs = common_items(rescale(new, linking), base)
+    pairs = [pair for pair in common_items(rescale(new, linking), base) if pair[0].b]
+    if not pairs:
+        return ()
     moved = np.array([np.mean(after.b) - np.mean(before.b) for after, before in pairs])
     low, middle, high = np.percentile(moved, [25, 50, 75])
     spread = 0.74 * float(high - low) or np.nan

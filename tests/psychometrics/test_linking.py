@@ -182,6 +182,14 @@ def test_an_item_that_moved_stands_out_among_the_common_ones() -> None:
     assert rows[name].displacement > 0.8
 
 
+def test_nominal_items_link_but_have_no_displacement() -> None:
+    base = mixed()
+    new = tuple(moved(item, 1.3, -0.2) for item in base)
+    rows = displacements(new, base, link(new, base))
+    assert [row.item_id for row in rows] == [item.item_id for item in base if item.model != "nominal"]
+    assert max(abs(row.displacement) for row in rows) < 1e-5
+
+
 def test_symmetric_criteria_do_not_care_which_form_is_the_base() -> None:
     x, y = form("X"), form("Y")
     for method in ("haebara", "stocking-lord"):
