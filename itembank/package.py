@@ -1,10 +1,8 @@
 """A test package as it travels: one file, a signed manifest, a public part in the clear and a sealed part.
 
-    "PROVROM1" ‖ length of the manifest (4 bytes, big-endian) ‖ manifest (`sync.release`) ‖ public part ‖ sealed part
-
-Both parts are ZIP archives without compression; the sealed one is AES-256-GCM under a key derived from the content key
-and bound to the release. The manifest is signed and holds length and SHA-256 of both, so nothing of a file is read
-before it is known to be genuine. Everything is kept in memory: opening a package never writes.
+The file's framing, signature and seal are `sync.package`'s (`PROTOCOL.md` §9); here is what lies inside. Both parts are
+ZIP archives without compression. The manifest is signed and holds length and SHA-256 of both, so nothing of a file is
+read before it is known to be genuine. Everything is kept in memory: opening a package never writes.
 """
 
 from __future__ import annotations
@@ -39,12 +37,10 @@ from itembank.schema import (
     StimulusFile,
     TaskFile,
 )
-from sync.errors import SyncDataError
-from sync.keys import derive_key, sha256_hex, unwrap, wrap
+from sync.errors import CannotOpenError, DamagedError
+from sync.package import PackageFile, decode_package, open_package, verify_package
 from sync.release import ReleaseManifest, Trust, content_key_check
 
-MAGIC = b"PROVROM1"
-MANIFEST_LIMIT = 65_536
 SUFFIX = ".provrom"
 SOUND_CHECK_MEDIA = "clips/sound-check.ogg"
 FETCH_AGAIN = "Fetch it again; if it stays so, publish the release anew"
@@ -114,8 +110,8 @@ def open_public(path: Path, trust: Trust, *, now_utc_ms: int) -> PublicPart:
         PackageError: the file is not a package, is damaged or does not hold what it should.
         SyncDataError: the manifest is not genuine, out of time or older than one accepted before (`sync.errors`).
     """
-    manifest, public, _ = _parts(path, trust, now_utc_ms)
-    return _public_part(manifest, _Archive(public, path.name))
+    manifest, file = _verified(path, trust, now_utc_ms)
+    return _public_part(manifest, _Archive(file.public, path.name))
 
 
 def open_sealed(path: Path, content_key: bytes, trust: Trust, *, now_utc_ms: int) -> Package:
@@ -125,11 +121,11 @@ def open_sealed(path: Path, content_key: bytes, trust: Trust, *, now_utc_ms: int
         PackageError: as `open_public`, or the content key is not this release's.
         SyncDataError: as `open_public`.
     """
-    manifest, public, sealed = _parts(path, trust, now_utc_ms)
+    manifest, file = _verified(path, trust, now_utc_ms)
     if content_key_check(content_key) != manifest.content_key_check:
         raise PackageError(path.name, "the content key belongs to another release", "Use this release's content key")
-    opened = _Archive(_unseal(sealed, content_key, manifest.release, path.name), path.name)
-    public_part = _public_part(manifest, _Archive(public, path.name))
+    opened = _Archive(_unsealed(file, manifest, content_key, path.name), path.name)
+    public_part = _public_part(manifest, _Archive(file.public, path.name))
     uses = opened.model("forms.json", FormsFile).forms
     return Package(
         manifest=manifest,
@@ -142,12 +138,6 @@ def open_sealed(path: Path, content_key: bytes, trust: Trust, *, now_utc_ms: int
     )
 
 
-def seal(archive: bytes, content_key: bytes, release: str) -> bytes:
-    """The sealed part: the archive under a key that is used for nothing else."""
-    context = {"release": release}
-    return wrap(derive_key(content_key, "package", context), archive, "package", context)
-
-
 def make_archive(files: Mapping[str, bytes]) -> bytes:
     """A ZIP archive without compression and without times: the same files give the same bytes."""
     stream = io.BytesIO()
@@ -157,37 +147,21 @@ def make_archive(files: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def join(manifest: bytes, public: bytes, sealed: bytes) -> bytes:
-    """A package file's bytes."""
-    return MAGIC + len(manifest).to_bytes(4, "big") + manifest + public + sealed
-
-
-def _parts(path: Path, trust: Trust, now_utc_ms: int) -> tuple[ReleaseManifest, bytes, bytes]:
-    """Manifest, public part and sealed part, each checked before it is read."""
+def _verified(path: Path, trust: Trust, now_utc_ms: int) -> tuple[ReleaseManifest, PackageFile]:
+    """Manifest and parts of a file, each checked before it is read."""
     try:
-        data = path.read_bytes()
+        file = decode_package(path.read_bytes())
+        return verify_package(file, trust, now_utc_ms=now_utc_ms), file
     except OSError as error:
         raise PackageError(path.name, f"the file cannot be read ({error.strerror})", "Fetch the release") from error
-    head = len(MAGIC) + 4
-    length = int.from_bytes(data[len(MAGIC) : head], "big")
-    if data[: len(MAGIC)] != MAGIC or length > MANIFEST_LIMIT or head + length > len(data):
-        raise PackageError(path.name, "the file is not a whole test package", FETCH_AGAIN)
-    manifest = trust.verify(data[head : head + length], now_utc_ms=now_utc_ms)
-    start = head + length
-    middle = start + manifest.public_bytes
-    public, sealed = data[start:middle], data[middle:]
-    if len(sealed) != manifest.sealed_bytes or sha256_hex(sealed) != manifest.sealed_sha256:
-        raise PackageError(path.name, "the sealed part is damaged or incomplete", FETCH_AGAIN)
-    if sha256_hex(public) != manifest.public_sha256:
-        raise PackageError(path.name, "the public part is damaged", FETCH_AGAIN)
-    return manifest, public, sealed
+    except DamagedError as error:
+        raise PackageError(path.name, error.fault, FETCH_AGAIN) from error
 
 
-def _unseal(sealed: bytes, content_key: bytes, release: str, where: str) -> bytes:
-    context = {"release": release}
+def _unsealed(file: PackageFile, manifest: ReleaseManifest, content_key: bytes, where: str) -> bytes:
     try:
-        return unwrap(derive_key(content_key, "package", context), sealed, "package", context, what="package")
-    except SyncDataError as error:
+        return open_package(file, manifest, content_key)
+    except (CannotOpenError, DamagedError) as error:
         raise PackageError(where, "the sealed part does not open with this content key", FETCH_AGAIN) from error
 
 

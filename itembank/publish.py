@@ -15,7 +15,7 @@ from itembank.bank import Bank
 from itembank.clips import SOUND_CHECK_CLIP, ClipScript, find_clip, item_scripts
 from itembank.faults import Place
 from itembank.forms import Plain, engine_task_set, panel_plain
-from itembank.package import join, make_archive, seal
+from itembank.package import make_archive
 from itembank.rendering import picture_name
 from itembank.schema import (
     WRITTEN_STANDARDS,
@@ -30,6 +30,7 @@ from itembank.schema import (
     TaskFile,
 )
 from sync.keys import SigningKey, random_key, sha256_hex
+from sync.package import PackageFile, encode_package, seal_content, sealed_header_of
 from sync.release import Custodians, ReleaseManifest, content_key_check, sign_manifest
 
 DAY_MS = 86_400_000
@@ -100,11 +101,19 @@ def _publish(
     programme = bank.programmes[release.programme]
     content_key = random_key()
     name = release_name(release, spare)
+    series = release.id + (f".spare{spare}" if spare else "")
     public = make_archive(_public_files(bank, release))
-    sealed = seal(make_archive(_sealed_files(bank, uses)), content_key, name)
+    header = sealed_header_of(
+        release=name,
+        series=series,
+        version=release.version,
+        programme=programme.id,
+        public_sha256=sha256_hex(public),
+    )
+    sealed = seal_content(make_archive(_sealed_files(bank, uses)), content_key, header)
     manifest = ReleaseManifest(
         release=name,
-        series=release.id + (f".spare{spare}" if spare else ""),
+        series=series,
         version=release.version,
         programme=programme.id,
         programme_version=programme.version,
@@ -118,7 +127,8 @@ def _publish(
         made_utc_ms=now_utc_ms,
         expires_utc_ms=now_utc_ms + VALID_DAYS * DAY_MS,
     )
-    return Published(manifest, join(sign_manifest(manifest, signing_key), public, sealed), content_key)
+    file = PackageFile(sign_manifest(manifest, signing_key), public, sealed)
+    return Published(manifest, encode_package(file), content_key)
 
 
 def _public_files(bank: Bank, release: ReleaseFile) -> Mapping[str, bytes]:

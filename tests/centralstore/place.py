@@ -19,11 +19,12 @@ from centralstore.words import Role
 from engine.events import AttemptBegun, Event
 from itembank.grants import DevicesFile, grant_sitting
 from itembank.keyring import KeyFolder
-from itembank.package import join, make_archive, seal
+from itembank.package import make_archive
 from sync.canonical import parse_model
 from sync.entries import encode_event, event_code
 from sync.envelope import next_range, pack
 from sync.keys import BoxPublic, DeviceKeys, random_key, sha256_hex
+from sync.package import PackageFile, encode_package, seal_content, sealed_header_of
 from sync.passwords import TEST_COST
 from sync.progress import Progress, sign_progress
 from sync.release import ReleaseManifest, content_key_check, sign_manifest
@@ -101,7 +102,10 @@ def make_package(
         folder = "task-sets" if part == "writing" else "panels"
         sealed_files[f"{folder}/{plain['id']}.json"] = json_bytes(plain)
     release, content_key = f"{series}.v{version}", random_key()
-    sealed = seal(make_archive(sealed_files), content_key, release)
+    header = sealed_header_of(
+        release=release, series=series, version=version, programme=programme["id"], public_sha256=sha256_hex(public)
+    )
+    sealed = seal_content(make_archive(sealed_files), content_key, header)
     manifest = ReleaseManifest(
         release=release,
         series=series,
@@ -119,7 +123,7 @@ def make_package(
         expires_utc_ms=START_MS + 30 * DAY_MS,
     )
     keys.keep_content_key(release, content_key)
-    return join(sign_manifest(manifest, keys.signing_key()), public, sealed)
+    return encode_package(PackageFile(sign_manifest(manifest, keys.signing_key()), public, sealed))
 
 
 @dataclass

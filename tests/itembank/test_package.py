@@ -19,6 +19,7 @@ from itembank.publish import Published, publish
 from sync.errors import ExpiredError, RollbackError, SyncDataError, WrongSignatureError
 from sync.keys import SigningKey, random_key
 from sync.release import Ed25519Trust
+from tests.sync.test_second_implementation import read_package
 
 NOW = 1_790_000_000_000
 LATER = NOW + 60_000
@@ -101,6 +102,12 @@ def test_the_public_part_opens_without_the_content_key(file: Path, trust: Ed2551
     assert part.content.media[part.content.sound_check.clip].startswith(b"OggS")
 
 
+def test_a_published_file_is_opened_from_the_protocol_alone(published: Published, keys: KeyFolder) -> None:
+    public, content = read_package(published.data, keys.signing_key().public.hex, published.content_key)
+    assert (public[:2], content[:2]) == (b"PK", b"PK")
+    assert b"D-R01" in content
+
+
 def test_nothing_of_the_sealed_part_can_be_read_without_the_key(published: Published) -> None:
     for secret in (b"D-R01", b"Matbutikken", b"correct", b"<svg", b"Storgata"):
         assert secret not in published.data
@@ -158,7 +165,7 @@ def test_one_changed_byte_anywhere_is_refused_with_a_sentence(
     data: st.DataObject, published: Published, trust: Ed25519Trust, tmp_path: Path
 ) -> None:
     (length,) = struct.unpack(">I", published.data[8:12])
-    ends = (8, 12, 12 + length, 12 + length + published.manifest.public_bytes, len(published.data))
+    ends = (8, 28, 28 + length, 28 + length + published.manifest.public_bytes, len(published.data))
     low, high = data.draw(st.sampled_from(list(zip((0, *ends), ends, strict=False))))
     place = data.draw(st.integers(low, high - 1))
     other = data.draw(st.integers(1, 255))
