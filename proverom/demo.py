@@ -26,7 +26,7 @@ from engine.panel import Panel
 from itembank.keyring import KeyFolder
 from itembank.package import open_sealed
 from kiosk.sound import decode, has_output
-from proverom.heard import Cut, plays_heard, recorded
+from proverom.heard import Cut, Recording, plays_heard
 from proverom.robot import Person, Robot
 from proverom.sample_room import (
     SITTING,
@@ -396,7 +396,7 @@ def _measure(
     keys = KeyFolder(room.keys)
     held = [keys.results_key()]
     options = argparse.Namespace(content_keys=room.keys / "content-keys", results_key=[room.keys / "results-1.key"])
-    heard = {number: recorded(data) for number, data in recordings.items()}
+    heard = {number: Recording.of(data) for number, data in recordings.items()}
     with open_store(room.store) as store:
         rows = [
             _row(found, held, heard, states, texts or {}, receipts=len(store.envelopes(found.attempt)))
