@@ -6,10 +6,13 @@ import ast
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from centralstore.commands import main as store
@@ -25,8 +28,16 @@ from itembank.package import Package, open_sealed
 from itembank.publish import publish
 from kiosk import intents
 from kiosk.screens import DeliveredScreen, InformationScreen, LeaveModuleScreen, ReadingScreen, SoundCheckScreen
-from proverom.sample_room import SampleCandidate, SampleRoom, SampleSitting
+from proverom.sample_room import (
+    SITTING,
+    TEST_LEADER,
+    TEST_LEADER_PASSWORD,
+    SampleCandidate,
+    SampleRoom,
+    SampleSitting,
+)
 from sync.release import Ed25519Trust
+from tests.administration.staff import csrf_of, text_of, tile_of
 from tests.proverom.conftest import ExamRoom
 from tests.proverom.seat import Seat, ask
 from tests.proverom.simulated import sit_through
@@ -96,6 +107,29 @@ def results(exam: ExamRoom, capsys: pytest.CaptureFixture[str]) -> dict[str, dic
     return {row["candidate"]: row for row in rows}
 
 
+@contextmanager
+def leaders_browser(exam: ExamRoom) -> Generator[httpx.Client]:
+    """A browser's requests, logged in as the test leader."""
+    trust = ssl.create_default_context(cafile=str(exam.room.ca_file))
+    with httpx.Client(base_url=exam.room.url, verify=trust, follow_redirects=True) as browser:
+        form = {"user": TEST_LEADER, "password": TEST_LEADER_PASSWORD, "csrf": csrf_of(browser.get("/login"))}
+        answer = browser.post("/login", data=form, headers={"Origin": exam.room.url})
+        assert answer.status_code == 200, answer.text
+        yield browser
+
+
+def follow(exam: ExamRoom, seat: Seat) -> None:
+    """The room page tells of both candidates where they are and how long they have."""
+    page = f"/sittings/{SITTING}"
+    with leaders_browser(exam) as browser:
+        seat.until_true(lambda: len(re.findall(r"Oppg\. 1 · \d+ min", text_of(browser.get(page)))) == 2)
+        shown = browser.get(page)
+    assert "Teoriprøve" in text_of(shown)
+    for candidate in (PASSING, FAILING):
+        assert candidate.name in text_of(tile_of(shown, candidate.number))
+
+
+@pytest.mark.rule("JP-8")
 def test_the_hunters_exam_runs_from_its_files_to_passed_and_not_passed(
     hunters_exam: ExamRoom, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,6 +143,8 @@ def test_the_hunters_exam_runs_from_its_files_to_passed_and_not_passed(
     assert len(first.strip) == 10
     assert first.is_last_module
     assert not any(isinstance(each, SoundCheckScreen) for each in able.screens), "nothing is heard in this exam"
+
+    follow(exam, able)
 
     able.answer_reading(answer_right(8))
     asked = next(screen for screen in able.screens if isinstance(screen, LeaveModuleScreen))
