@@ -83,8 +83,13 @@ class Browser:
         self.ask("POST", f"/element/{self.find(css)}/value", text=text)
 
     def click(self, css: str) -> None:
-        """Press a button or link."""
-        self.ask("POST", f"/element/{self.find(css)}/click")
+        """Press a button or link; once more when the page has just drawn it anew."""
+        try:
+            self.ask("POST", f"/element/{self.find(css)}/click")
+        except PhotographError as error:
+            if "stale element" not in str(error):
+                raise
+            self.ask("POST", f"/element/{self.find(css)}/click")
 
     def run(self, script: str) -> Any:  # noqa: ANN401 - as the script answers
         """What a script in the page returns."""
@@ -198,7 +203,7 @@ def room_pictures(bank: Path, release: str, out: Path) -> tuple[Path, ...]:
     """Pictures of the room page, wide and on a phone, made from the showroom in a running store.
 
     Args:
-        bank: a bank whose clips are built.
+        bank: a bank's folder.
         release: one of its releases; its reading part is shown.
         out: the pictures' folder.
 
@@ -210,7 +215,7 @@ def room_pictures(bank: Path, release: str, out: Path) -> tuple[Path, ...]:
         folder = Path(name)
         authority = KeyFolder(folder / "authority")
         authority.create(1, 1)
-        room = showroom.furnish(folder, authority, showroom.norskprove_package(bank, release, authority))
+        room = showroom.furnish(folder, authority, showroom.reading_package(bank, release, authority))
         try:
             return _room_pictures(room, out)
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from socket import create_server
 from typing import Final
@@ -157,16 +157,18 @@ class Showroom:
             first = span[1] + 1
 
 
-def norskprove_package(bank: Path, release: str, authority: KeyFolder) -> bytes:
-    """A bank's ordinary release, published at the room's time; its clips must have been built.
+def reading_package(bank: Path, release: str, authority: KeyFolder) -> bytes:
+    """The reading part of a bank's release, published at the room's time; no clips are needed for it.
 
     Raises:
         ItemBankError: the bank cannot be read or published.
     """
     found = read_bank(bank)
-    published = publish(
-        found, found.releases[release], authority.signing_key(), authority.custodians(), now_utc_ms=TEN - DAY_MS
-    )[0]
+    silent = replace(found, texts=replace(found.texts, sound_check=None))
+    whole = found.releases[release]
+    reading = whole.model_copy(update={"forms": tuple(use for use in whole.forms if use.part == PART)})
+    signing, custodians = authority.signing_key(), authority.custodians()
+    published = publish(silent, reading, signing, custodians, now_utc_ms=TEN - DAY_MS)[0]
     authority.keep_content_key(published.manifest.release, published.content_key)
     return published.data
 

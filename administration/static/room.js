@@ -71,6 +71,10 @@ function take(text) {
     const focused = document.activeElement && document.activeElement.closest(".tile, .chip");
     const back = focused && (focused.id ? `#${focused.id} a` : `.chip[data-show="${focused.dataset.show}"]`);
     const isMenuOpen = Boolean(document.querySelector(".menu[open]"));
+    if (byId("board").innerHTML === board.innerHTML) {
+      byId("board").dataset.clock = board.dataset.clock;
+      return;
+    }
     byId("board").replaceWith(board);
     if (isMenuOpen) {
       board.querySelector(".menu").open = true;
@@ -109,13 +113,11 @@ function freshen(board) {
 function announce(board) {
   const now = seatsInNeed(board);
   const fresh = now.filter((seat) => !needed.includes(seat));
-  const news = board.querySelector("#news");
   const old = byId("news");
   if (fresh.length > 0) {
     const words = link.dataset.new.replace("{count}", String(fresh.length)).replace("{seats}", fresh.join(", "));
-    for (const place of [news, old]) {
-      place.textContent = words;
-    }
+    byId("said").textContent = words;
+    old.textContent = words;
     old.hidden = !isHeld();
   } else if (!isHeld()) {
     old.hidden = true;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,9 +12,7 @@ import pytest
 from administration import showroom
 from administration.site import extend
 from centralstore.service import build_app
-from itembank.bank import read_bank
 from itembank.keyring import KeyFolder
-from itembank.publish import publish
 from tests.administration.staff import Desk
 from tests.centralstore.place import Site, enter, furnish, norskprove_package
 
@@ -66,11 +63,5 @@ def desk(site: Site) -> Desk:
 
 @pytest.fixture(scope="session")
 def sample_package(authority: KeyFolder) -> bytes:
-    """The sample bank's release with its reading part only: its texts need no built clips."""
-    bank = read_bank(Path(__file__).parents[2] / "banks/norskprove-sample")
-    silent = replace(bank, texts=replace(bank.texts, sound_check=None))
-    release = bank.releases["norskprove-demo"]
-    reading = release.model_copy(update={"forms": tuple(use for use in release.forms if use.part == "reading")})
-    made = publish(silent, reading, authority.signing_key(), authority.custodians(), now_utc_ms=showroom.TEN)[0]
-    authority.keep_content_key(made.manifest.release, made.content_key)
-    return made.data
+    """The sample bank's release with its reading part only."""
+    return showroom.reading_package(Path(__file__).parents[2] / "banks/norskprove-sample", "norskprove-demo", authority)
