@@ -80,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--report", type=Path, help="write what was measured to this file (unattended)")
     parser.add_argument("--keep", type=Path, help="an empty folder for everything that is made, kept afterwards")
     options = parser.parse_args(argv)
+    if fault := _not_usable(options.report, options.keep):
+        print(f"demo: {fault}", file=sys.stderr)
+        return USAGE
     has_screen = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "win32")
     is_unattended = options.unattended or not has_screen
     if not has_screen and not options.unattended:
@@ -95,6 +98,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SampleRoomError, VirtualSeatError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return USAGE
+
+
+def _not_usable(report: Path | None, keep: Path | None) -> str:
+    """Why the demo could not keep what it was told to keep, said before four minutes have gone; "" when it can."""
+    if report is not None and not report.resolve().parent.is_dir():
+        return f"{report}: there is no folder for the report. Make it, or name another file."
+    if keep is not None and keep.is_dir() and any(keep.iterdir()):
+        return f"{keep}: the folder is not empty. Name a new one."
+    return ""
 
 
 def _run(folder: Path, report: Path | None, *, is_unattended: bool) -> int:
