@@ -52,7 +52,7 @@ def answered(work: Callable[[], int]) -> int:
 
 
 def _parser(extend: Extend | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="store", description="Run and look after the central store.")
+    parser = argparse.ArgumentParser(prog="./run store", description="Run and look after the central store.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], help_text: str) -> argparse.ArgumentParser:

@@ -114,7 +114,9 @@ COLUMNS: Final[Mapping[str, str]] = {
 
 def main(argv: Sequence[str]) -> int:
     """``export DIR --out FOLDER --results-key FILE``; 0 when all is well, 1 when something is refused."""
-    parser = argparse.ArgumentParser(prog="export", description="Write responses under pseudonyms, with a codebook.")
+    parser = argparse.ArgumentParser(
+        prog="./run export", description="Write responses under pseudonyms, with a codebook."
+    )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the store's folder")
     add_export_options(parser)
     arguments = parser.parse_args(argv)

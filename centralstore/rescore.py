@@ -32,7 +32,7 @@ from sync.errors import SyncError
 
 def main(argv: Sequence[str]) -> int:
     """``rescore DIR --keys FILE --results-key FILE``; 0 when all is well, 1 when something is refused."""
-    parser = argparse.ArgumentParser(prog="rescore", description="Score again with corrected keys.")
+    parser = argparse.ArgumentParser(prog="./run rescore", description="Score again with corrected keys.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="the store's folder")
     add_rescore_options(parser)
     arguments = parser.parse_args(argv)

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bank", description="Check and build an item bank, make releases.")
+    parser = argparse.ArgumentParser(prog="./run bank", description="Check and build an item bank, make releases.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="check everything in a bank, and list the minutes of listening routes")
     check.add_argument("banks", nargs="*", type=Path, default=None, metavar="BANK")

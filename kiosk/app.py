@@ -70,8 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _options(argv: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(
-        prog="run kiosk",
-        description="The exam window of one candidate's PC. 'run kiosk preflight --state DIR' tests the PC beforehand.",
+        prog="./run kiosk",
+        description="The exam window of one candidate's PC. './run kiosk preflight --state DIR' tests it before.",
     )
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps this PC's keys and journals")
     parser.add_argument("--store", default="", help="address of the central store, https://…; needed to enrol")

@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         KioskError: the PC is not enrolled.
     """
-    parser = argparse.ArgumentParser(prog="run kiosk preflight", description="Test this PC before a sitting.")
+    parser = argparse.ArgumentParser(prog="./run kiosk preflight", description="Test this PC before a sitting.")
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps this PC's keys and journals")
     parser.add_argument("--candidates", type=int, default=0, help="how many share the line; 0: all of the sitting")
     parser.add_argument(

@@ -75,7 +75,7 @@ _SCRIPTS: Final = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; 0 when every attempt was delivered and replays to what the kiosk had."""
-    parser = argparse.ArgumentParser(prog="run demo", description="A whole sitting on this machine.")
+    parser = argparse.ArgumentParser(prog="./run demo", description="A whole sitting on this machine.")
     parser.add_argument("--unattended", action="store_true", help="two robots take the test on virtual seats")
     parser.add_argument("--report", type=Path, help="write what was measured to this file (unattended)")
     parser.add_argument("--keep", type=Path, help="an empty folder for everything that is made, kept afterwards")

@@ -103,7 +103,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="bank preview",
+        prog="./run bank preview",
         description="Show an item or writing task as a candidate sees it, in both written standards, with its key.",
     )
     parser.add_argument("item", metavar="NAME", help="an item, a writing task, or a text with all items about it")

@@ -446,7 +446,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 when all pictures are made, 1 when there is no browser for the room page, or the bank's clips are not built.
     """
-    parser = argparse.ArgumentParser(prog="docs", description="Draw every kiosk screen and the room page as pictures.")
+    parser = argparse.ArgumentParser(
+        prog="./run docs", description="Draw every kiosk screen and the room page as pictures."
+    )
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pictures go (default: docs/screens)")
     parser.add_argument("names", nargs="*", help="only screens whose name starts so")
     given = parser.parse_args(argv)

@@ -68,4 +68,4 @@ def test_an_unknown_item_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_other_commands_still_reach_the_bank(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         bank(["check", "--help"])
-    assert "usage: bank check" in capsys.readouterr().out
+    assert "usage: ./run bank check" in capsys.readouterr().out
