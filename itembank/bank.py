@@ -89,6 +89,9 @@ def read_bank(folder: Path) -> Bank:
     Raises:
         BankFaultsError: at least one file is missing, is not JSON or breaks its model; all such faults are told.
     """
+    if not (folder / "bank.json").exists():
+        no_bank = BankDataError(str(folder), "", "there is no bank here: it has no bank.json", "Name a bank's folder")
+        raise BankFaultsError((no_bank,))
     reader = _Reader(folder)
     bank_file = reader.one("bank.json", BankFile)
     pictures = reader.one("pictures/pictures.json", PicturesFile)

@@ -124,4 +124,5 @@ def test_an_empty_folder_is_no_bank(tmp_path: Path, capsys: pytest.CaptureFixtur
     from itembank.commands import main
 
     assert main(["check", str(tmp_path)]) == 1
-    assert "bank.json: the file cannot be read" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told == f"{tmp_path}: there is no bank here: it has no bank.json. Name a bank's folder.\n"
