@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from kiosk.clock import SystemClock
 from kiosk.errors import KioskError, NotEnrolledError, SetUpError
 from kiosk.folder import Enrolment, StateFolder, write_atomically
+from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             return preflight(given[1:])
         return run(_options(given))
-    except KioskError as error:
+    except (KioskError, SyncError) as error:
         print(f"kiosk: {error}", file=sys.stderr)
         return USAGE
 
@@ -119,7 +120,6 @@ def enrol(folder: StateFolder, keys: DeviceKeys, clock: SystemClock, options: Op
         SetUpError: an argument is missing, or the store refuses.
     """
     from sync.client import StoreClient  # noqa: PLC0415 - as above
-    from sync.errors import SyncError  # noqa: PLC0415 - as above
 
     if not options.store or options.ca is None or not options.seat:
         raise SetUpError(
