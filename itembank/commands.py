@@ -235,7 +235,7 @@ def _print_durations(rows: Sequence[RouteDuration]) -> None:
         if row.written_standard == "nb":
             name = f"{row.panel}: {' → '.join(row.route)}"
             both = [minutes[row.panel, row.route, standard] for standard in ("nb", "nn")]
-            low, high = (None if bound is None else f"{bound / MINUTE_MS:g}" for bound in (row.low_ms, row.high_ms))
+            low, high = (None if bound is None else f"{bound / MINUTE_MS:.3g}" for bound in (row.low_ms, row.high_ms))
             print(f"  {name:<58} {both[0]:6.2f} {both[1]:6.2f}  {low or '0'}–{high or ''}")
 
 
