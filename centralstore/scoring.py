@@ -278,8 +278,11 @@ def _against_orders(events: Iterable[Event], begun: AttemptBegun, known: Known) 
 
 
 def _fits(order: Order | None, kind: str, begun: AttemptBegun, event: Event) -> bool:
-    if order is None or order.kind != kind or order.candidate not in {"", begun.candidate}:
+    """Whether this is the order that the fact names: its kind, candidate, part, attempt and minutes."""
+    if order is None or order.kind != kind:
         return False
-    if isinstance(event, ExtraTimeGiven):
-        return order.data.get("extra_ms") == event.extra_ms
-    return True
+    if order.candidate not in {"", begun.candidate} or order.part not in {"", begun.part}:
+        return False
+    if isinstance(event, ExtraTimeGiven) and order.data.get("extra_ms") != event.extra_ms:
+        return False
+    return order.data.get("attempt", begun.attempt) == begun.attempt

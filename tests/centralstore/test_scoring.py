@@ -26,8 +26,11 @@ from engine.events import (
     ExtraTimeGiven,
     IncidentNoted,
     ItemShown,
+    Locked,
     ModuleLeft,
+    ResetByOrder,
     Submitted,
+    Unlocked,
     Warned,
 )
 from psychometrics import read_design, read_responses
@@ -117,6 +120,19 @@ async def test_each_discrepancy_is_a_finding_kept_with_a_held_result(site: Site)
         expected = cases[result.attempt[0]][0]
         assert any(str(kind).startswith(expected) for kind in kinds(result)), (expected, kinds(result))
         assert result.state == "held"
+
+
+async def test_an_order_for_another_part_or_attempt_is_a_finding(site: Site) -> None:
+    pc = await site.open_pc("reading")
+    begun, *rest = events_of(running("reading").take(lambda _attempt: 3), pc.id)
+    await pc.ask("POST", "/v1/progress", pc.report(attempt=FIRST))
+    unlock = site.store.unlock(site.leader, "s1", "100234", "listening")
+    reset = site.store.reset(site.leader, "s1", "100234", "reading", consent="muntlig", reason="strømbrudd")
+    at_ms = rest[-1].at_ms
+    await send(site, [begun, *rest[:-1], Locked(at_ms, "focus"), Unlocked(at_ms, unlock, "lars"), rest[-1]])
+    again = replace(begun, attempt=SECOND, supersedes=FIRST)
+    await send(site, [again, *rest, ResetByOrder(at_ms, reset)], attempt=SECOND)
+    assert [kinds(result) for result in score(site)] == [["order.unknown"], ["order.unknown"]]
 
 
 async def test_a_missing_envelope_is_a_finding(site: Site) -> None:
