@@ -300,6 +300,19 @@ LISTENING = ListeningScreen(
     frame=Frame("Lytteforståelse", 4, CANDIDATE, saved="saved"), attempt="a2", now="first", steps=STEPS, plays=2,
     plays_done=0, is_playing=True, item=LISTENING_ITEM, volume=7, response=("b",), level=0.8, media=MEDIA,
 )  # fmt: skip
+LISTENING_IN_NYNORSK = replace(
+    LISTENING,
+    frame=replace(LISTENING.frame, part_title="Lytteforståing"),
+    item=replace(
+        LISTENING_ITEM,
+        prompt="Kva har Leyla gløymt heime?",
+        options=(
+            Option("a", "", Picture("umbrella.svg", "Ein raud paraply")),
+            Option("b", "", Picture("keys.svg", "To nøklar på ein ring")),
+            Option("c", "", Picture("phone.svg", "Ein mobiltelefon")),
+        ),
+    ),
+)
 LISTENING_ONCE = replace(
     LISTENING,
     frame=replace(LISTENING.frame, task_number=21),
@@ -435,8 +448,8 @@ def shots() -> tuple[Shot, ...]:
         Shot("18-text-and-colours-dark-175", _looks(READING, theme="dark", text_size=175), press="text_and_colours"),
         Shot("18-task-list-200", _looks(READING, text_size=200), press="task_list_button"),
         Shot("18-open-list", last, press="gap_g1"),
-        Shot("17-english", _looks(READING, language="en")),
-        Shot("17-nynorsk", _looks(LISTENING, language="nn")),
+        Shot("17-english", _looks(replace(READING, frame=replace(FRAME, part_title="Reading")), language="en")),
+        Shot("17-nynorsk", _looks(LISTENING_IN_NYNORSK, language="nn")),
     )  # fmt: skip
 
 
