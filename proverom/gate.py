@@ -100,7 +100,8 @@ def test(argv: Sequence[str]) -> int:
         and subprocess.run([sys.executable, "-m", "proverom", "bank", "build"], cwd=ROOT, check=False).returncode
     ):
         return 1
-    return _pytest(["-n", "2", "--dist", "loadscope", *argv], {"PROVEROM_NO_SKIPS": "1"})
+    # a process that dies ends the run: with another in its place, xdist's loadscope may wait for ever
+    return _pytest(["-n", "2", "--dist", "loadscope", "--max-worker-restart", "0", *argv], {"PROVEROM_NO_SKIPS": "1"})
 
 
 def prove(argv: Sequence[str]) -> int:
