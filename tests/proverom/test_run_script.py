@@ -265,10 +265,10 @@ def test_an_unknown_command_is_told_and_nothing_is_installed(machine: Machine) -
 
 
 def test_without_a_command_the_list_is_shown_and_nothing_is_installed(machine: Machine) -> None:
-    (machine.project / "itembank").mkdir()
-    (machine.project / "itembank/commands.py").touch()
+    (machine.project / "psychometrics/commands").mkdir(parents=True)
+    (machine.project / "psychometrics/commands/score.py").touch()
     done = machine.run()
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["bank"]
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["score"]
     assert machine.calls("apt") == []
 
 
