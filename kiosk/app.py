@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _options(argv: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(
         prog="./run kiosk",
-        description="The exam window of one candidate's PC. './run kiosk preflight --state DIR' tests it before.",
+        description="One candidate's exam window. './run kiosk preflight --state DIR' tests the PC before.",
     )
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps this PC's keys and journals")
     parser.add_argument("--store", default="", help="address of the central store, https://…; needed to enrol")

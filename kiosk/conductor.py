@@ -275,6 +275,12 @@ class Conductor(Answering):
         self._room.hurry()
         self._draft = Draft()
         self._settings = Settings(text_size=self._conditions.text_size)
+        # Nothing of one candidate is told or shown under the next one's name.
+        self._incidents.clear()
+        self._sound_check_fault = ""
+        self._staff_error, self._staff_gate = False, DayCodeGate()
+        self._welcome_until_ms = 0
+        self._warned = None
         self._disk_trouble = ""
 
     # --- before the start ---------------------------------------------------------------------------------------------
@@ -440,7 +446,7 @@ class Conductor(Answering):
 
     def _continue_after_end(self, running: Running) -> None:
         roster = self._roster()
-        if running.attempt.phase is not Phase.SUBMITTED or roster is None:
+        if running.attempt.phase is not Phase.SUBMITTED or roster is None or self._draft.form_done:
             self._sign_out()
             return
         if not self._is_delivered(running):
@@ -489,29 +495,19 @@ class Conductor(Answering):
 
     def _take_in_room(self) -> None:
         state = self._room.state
+        if state.ticket is not None and state.ticket.sitting != self._sitting:
+            self._sitting, self._has_looked = state.ticket.sitting, False
+            self._local.clear()
         if state.recovery is not None and not self._has_looked:
             self._has_looked = True
             self._look_for_attempts(state)
         if self._taking_over and self._taking_over in state.handovers:
             self._take_over(state)
         running, orders = self._running, state.orders
-        if running is not None and orders is not None:
+        begun = None if running is None else running.attempt.begun
+        if running is not None and orders is not None and begun is not None and orders.sitting == begun.sitting:
             for order in orders.orders[running.seen_order :]:
                 self._apply(order)
-        self._notice_taken_over(state)
-
-    def _notice_taken_over(self, state: RoomState) -> None:
-        """Another PC goes on with this attempt, as an order let any PC do: this one lets it go."""
-        running, roster = self._running, self._roster()
-        if running is None or roster is None or not roster.permits_handover(running.attempt.id):
-            return
-        for told in state.attempts:
-            if told.attempt == running.attempt.id and told.device != self._conditions.device and not running.is_resumed:
-                self._local[running.candidate.number, running.part.part] = replace(
-                    self._known(running), device=told.device
-                )
-                self._sign_out()
-                return
 
     def _look_for_attempts(self, state: RoomState) -> None:
         """After a restart: what lies here, and the attempt that was going on goes on by itself."""
@@ -519,7 +515,9 @@ class Conductor(Answering):
             self._local[known.candidate, known.part] = known
         ongoing = [each for each in self._local.values() if each.phase in IS_ONGOING and not self._is_elsewhere(each)]
         roster = self._roster()
-        if self._running is None and ongoing and roster is not None and not roster.is_moved_away(ongoing[-1].attempt):
+        if roster is not None:
+            ongoing = [each for each in ongoing if roster.lets_go(each.attempt, each.seen_order) is None]
+        if self._running is None and ongoing and roster is not None:
             try:
                 self._enter(self._openings.resume(state, ongoing[-1].attempt))
             except (KioskError, SyncError) as error:
@@ -554,8 +552,6 @@ class Conductor(Answering):
         state = self._room.state
         if state.ticket is not None:
             self._room.acknowledge(state.ticket.sitting, order.number, self._clock.wall_ms())
-        if order.kind == "permit_handover" and order.data.get("attempt") == running.attempt.id:
-            self._moved_away(order)
 
     def _warn_without_sound_check(self, running: Running) -> None:
         """Listening is to start and nobody has heard the sound here: the test leader is told (reglement 3.14)."""
@@ -577,13 +573,12 @@ class Conductor(Answering):
         }
         return effects.get(order.kind)
 
-    def _moved_away(self, order: Order) -> None:
-        running = self._running
-        if running is not None and order.data.get("to_device", "") not in {"", self._conditions.device}:
-            self._local[running.candidate.number, running.part.part] = replace(
-                self._known(running), device=str(order.data["to_device"])
-            )
-            self._sign_out()
+    def _let_go(self, order: Order, running: Running) -> None:
+        """The attempt goes on at another PC: this one leaves it, and does not note the order in its journal."""
+        elsewhere = str(order.data.get("to_device", ""))
+        known = replace(self._known(running), device=elsewhere or self._conditions.device, is_local=not elsewhere)
+        self._sign_out()
+        self._local[running.candidate.number, running.part.part] = known
 
     # --- time ---------------------------------------------------------------------------------------------------------
 

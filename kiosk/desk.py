@@ -86,6 +86,7 @@ class Desk:
         self._director: SoundDirector | None = None
         self._local: dict[tuple[str, str], KnownAttempt] = {}
         self._has_looked = False
+        self._sitting = ""
         self._dialog: Dialog | None = None
         self._choosing_in = ""
         self._warned: tuple[int, int] | None = None

@@ -18,7 +18,9 @@ lockdown.json          lockdown steps that are done
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import re
 from dataclasses import asdict, dataclass, fields
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from sync.keys import VerifyKey
 
+_log = logging.getLogger(__name__)
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 
@@ -200,8 +203,8 @@ class StateFolder:
             return usual
 
     def keep_settings(self, candidate: str, settings: Settings) -> None:
-        """Remember how a candidate wants the screen."""
-        write_atomically(self.root / "settings" / f"{_safe(candidate)}.json", json.dumps(asdict(settings)).encode())
+        """Remember how a candidate wants the screen, if the disk lets it: the test goes on without."""
+        _write_if_possible(self.root / "settings" / f"{_safe(candidate)}.json", json.dumps(asdict(settings)).encode())
 
     def anchor(self, attempt: str) -> Anchor | None:
         """What an attempt's clock was tied to last on this PC; None when nothing valid is kept."""
@@ -213,15 +216,23 @@ class StateFolder:
 
     def keep_alive(self, attempt: str, at_ms: int) -> None:
         """Note that the program is alive, on the attempt's clock; not synced, since only a killed program needs it."""
-        (self.root / "clocks" / f"{_safe(attempt)}.alive").write_text(str(at_ms), encoding="ascii")
+        with contextlib.suppress(OSError):
+            (self.root / "clocks" / f"{_safe(attempt)}.alive").write_text(str(at_ms), encoding="ascii")
 
     def lived_until(self, attempt: str) -> int:
         """When the program was last alive, on the attempt's clock; 0 when nothing is known."""
         return _lived(self.root / "clocks" / f"{_safe(attempt)}.alive")
 
     def keep_anchor(self, attempt: str, anchor: Anchor) -> None:
-        """Remember what an attempt's clock is tied to."""
-        write_atomically(self.root / "clocks" / f"{_safe(attempt)}.json", json.dumps(asdict(anchor)).encode())
+        """Remember what an attempt's clock is tied to, if the disk lets it: the journal's own times bridge without."""
+        _write_if_possible(self.root / "clocks" / f"{_safe(attempt)}.json", json.dumps(asdict(anchor)).encode())
+
+
+def _write_if_possible(path: Path, data: bytes) -> None:
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        _log.warning("%s could not be written: %s", path.name, error.strerror)
 
 
 def _lived(path: Path) -> int:

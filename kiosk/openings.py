@@ -36,13 +36,17 @@ ORDER_SEEN = "order"
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An attempt at this PC: whose, in what part, from which package; ``seen_order`` is the last order it knows of."""
+    """An attempt at this PC: whose, in what part, from which package.
+
+    ``seen_order`` is the last order it knows of, ``entered_order`` the last there was when this run sat down at it.
+    """
 
     record: AttemptRecord
     package: Package
     candidate: TicketCandidate
     part: TicketPart
     seen_order: int
+    entered_order: int
     is_resumed: bool
 
     @property
@@ -106,7 +110,9 @@ class Openings:
                 device=self._device,
             )
         )
-        return Running(record, package, candidate, part, seen_order, is_resumed=False)
+        # Orders before this attempt are not its own: a restart must not apply them to it.
+        record.happens_soon(IncidentNoted(record.now_ms(), ORDER_SEEN, str(seen_order)))
+        return Running(record, package, candidate, part, seen_order, seen_order, is_resumed=False)
 
     def resume(self, room: RoomState, attempt: str) -> Running:
         """Go on with an attempt after the program or the PC was down.
@@ -156,7 +162,8 @@ class Openings:
             lived_ms = 0 if is_handover else self._folder.lived_until(bundle.attempt)
             down_ms = now_ms - min(now_ms, max(lived_ms, attempt.at_ms))
             record.happens_before_due(Resumed(now_ms, down_ms, self._device))
-        return Running(record, package, candidate, part, _last_order(bundle), is_resumed=True)
+        known = 0 if room.orders is None else room.orders.last_number
+        return Running(record, package, candidate, part, _last_order(bundle), known, is_resumed=True)
 
     def _record(
         self,
@@ -207,6 +214,7 @@ class Openings:
             str(attempt.device or begun.device),
             attempt.phase,
             is_local=True,
+            seen_order=_last_order(bundle),
         )
         return bundle.facts[0].utc_ms, known
 

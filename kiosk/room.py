@@ -7,26 +7,30 @@ What is needed for a sitting lies in the state folder, so a kiosk that starts wi
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
+from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import EngineError
 from engine.state import Phase
-from itembank.errors import ItemBankError
+from itembank.errors import ItemBankError, PackageError
 from itembank.package import Package, open_public, open_sealed
+from kiosk.errors import KioskError
 from kiosk.folder import write_atomically
 from kiosk.roster import KnownAttempt
-from sync.errors import SyncError
+from sync.errors import DamagedError, StoreRefusedError, SyncError
+from sync.keys import sha256_hex
 from sync.orders import OrderList
 from sync.outbox import Outbox
 from sync.release import Ed25519Trust, open_device_share, open_grant, verify_grant
 from sync.ticket import open_ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
+    from pathlib import Path
 
     from itembank.package import PublicPart
     from kiosk.clock import SystemClock
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from sync.client import StoreClient
     from sync.keys import BoxKey, DeviceKeys
     from sync.outbox import Delivered
-    from sync.ticket import Ticket
+    from sync.ticket import Ticket, TicketRelease
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +49,7 @@ IDLE_S: Final = 0.2
 ORDERS_WAIT_MS: Final = 10_000
 STOP_S: Final = 2.0
 RETRY_S: Final = 1.0
+PARCELS_AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +108,9 @@ class Room:
         self._orders_client = connect()
         self._clock = clock
         self._state = RoomState()
-        self._reports: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._acks: queue.SimpleQueue[tuple[str, int, int]] = queue.SimpleQueue()
-        self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._report: bytes | None = None
+        self._acks: deque[tuple[str, int, int]] = deque()
+        self._wanted: deque[str] = deque()
         self._watch: Watch | None = None
         self._durable: dict[str, int] = {}
         self._hurry = threading.Event()
@@ -141,13 +146,11 @@ class Room:
 
     def report(self, progress: bytes) -> None:
         """Send a signed progress report when the store is in reach; older unsent ones are dropped."""
-        while not self._reports.empty():
-            self._reports.get_nowait()
-        self._reports.put(progress)
+        self._report = progress
 
     def acknowledge(self, sitting: str, number: int, applied_ms: int) -> None:
         """Tell the store that an order has taken effect here."""
-        self._acks.put((sitting, number, applied_ms))
+        self._acks.append((sitting, number, applied_ms))
 
     def watch(self, watch: Watch | None) -> None:
         """From now on send what this journal makes durable; of the one before, closed by now, all of it."""
@@ -160,22 +163,28 @@ class Room:
 
     def want_handover(self, attempt: str) -> None:
         """Fetch an attempt's envelopes that another PC sent; they come in ``handovers``."""
-        self._wanted.put(attempt)
+        self._wanted.append(attempt)
         self._hurry.set()
 
     # --- the threads --------------------------------------------------------------------------------------------------
 
     def _run(self, work: Callable[[], None]) -> None:
         while not self._stopping.is_set():
-            try:
-                work()
-            except (SyncError, ItemBankError, EngineError, OSError) as error:
-                self._change(is_online=False, trouble=str(error))
+            if not self._attempted(work):
                 self._stopping.wait(RETRY_S)
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the thread that delivers answers
-                _log.exception("the room's thread goes on after a fault")
-                self._change(is_online=False, trouble=f"{type(error).__name__} in the kiosk; tell support")
-                self._stopping.wait(RETRY_S)
+
+    def _attempted(self, work: Callable[[], None]) -> bool:
+        """Do it; False when it failed, which is told in ``trouble`` and ends nothing else."""
+        try:
+            work()
+        except (SyncError, ItemBankError, EngineError, KioskError, OSError) as error:
+            self._change(is_online=False, trouble=str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the thread that delivers answers
+            _log.exception("the room's thread goes on after a fault")
+            self._change(is_online=False, trouble=f"{type(error).__name__} in the kiosk; tell support")
+            return False
+        return True
 
     def _change(self, **changes: object) -> None:
         with self._lock:
@@ -185,17 +194,18 @@ class Room:
         self._change(is_online=True, contact_ms=self._clock.wall_ms(), trouble="")
 
     def _once(self) -> None:
+        """One turn. What fails holds up nothing else: answers go out whatever is wrong with a ticket."""
         begun = time.monotonic()
-        self._ask()
-        self._send()
+        self._attempted(self._send)
+        self._attempted(self._ask)
         next_send = begun + SEND_EVERY_S
         while not self._stopping.is_set() and time.monotonic() < begun + ASK_EVERY_S:
             hurried = self._hurry.wait(IDLE_S)
             self._hurry.clear()
-            self._send_reports()
-            self._fetch_handovers()
+            if not self._attempted(self._send_reports) or not self._attempted(self._fetch_handovers):
+                self._stopping.wait(RETRY_S)
             if hurried or time.monotonic() >= next_send:
-                self._send()
+                self._attempted(self._send)
                 next_send = time.monotonic() + SEND_EVERY_S
 
     def _ask(self) -> None:
@@ -209,20 +219,31 @@ class Room:
         ticket = self._state.ticket
         if ticket is None:
             return
-        for release in {each.release for each in ticket.releases}:
-            if not self._folder.release(release).exists():
-                write_atomically(self._folder.release(release), self._client.package(release))
-            if not self._folder.grant(sitting, release).exists() and not self._is_closed():
-                write_atomically(self._folder.grant(sitting, release), self._client.grant(sitting, release))
         self._refresh_attempts(sitting)
-        self._open_what_may_be_opened()
+        for release in ticket.releases:
+            self._attempted(lambda wanted=release: self._fetch_release(sitting, wanted))
+        self._open_what_may_be_opened(self._client)
+
+    def _fetch_release(self, sitting: str, release: TicketRelease) -> None:
+        """The package and the grant, where they are not here yet; a package other than the ticket names is not kept."""
+        path = self._folder.release(release.release)
+        if not path.exists():
+            data = self._client.package(release.release)
+            if sha256_hex(data) != release.sha256:
+                raise DamagedError(what="test package", fault="it is not the one that the ticket names")
+            write_atomically(path, data)
+        grant = self._folder.grant(sitting, release.release)
+        if not grant.exists() and not self._is_closed():
+            write_atomically(grant, self._client.grant(sitting, release.release))
 
     def _choose_sitting(self) -> str | None:
+        """The sitting to serve: the one here while it is open; else an open before a planned one, the latest day."""
         known = self._state.ticket
-        sittings = [str(each["sitting"]) for each in self._client.sittings() if each.get("state") != "CLOSED"]
-        if known is not None and known.sitting in sittings and not self._is_closed():
+        offered = [each for each in self._client.sittings() if str(each.get("state", "")).upper() != "CLOSED"]
+        if known is not None and self._is_open() and any(each["sitting"] == known.sitting for each in offered):
             return known.sitting
-        return sittings[0] if sittings else None
+        offered.sort(key=lambda each: (str(each.get("state", "")).upper() == "OPENED", str(each.get("date", ""))))
+        return str(offered[-1]["sitting"]) if offered else None
 
     def _refresh_ticket(self, sitting: str) -> None:
         data = self._client.ticket(sitting)
@@ -231,7 +252,8 @@ class Room:
             write_atomically(self._folder.ticket(sitting), data)
             self._folder.keep_high_water(f"ticket {sitting}", ticket.version)
         if self._state.ticket is None or self._state.ticket.sitting != sitting:
-            self._change(orders=OrderList(sitting, self._enrolment.key("order_key")))
+            none_yet = OrderList(sitting, self._enrolment.key("order_key"))
+            self._change(ticket=ticket, orders=none_yet, packages={}, recovery=None, attempts=(), handovers={})
         self._change(ticket=ticket)
 
     def _opened_ticket(self, sitting: str, data: bytes) -> Ticket:
@@ -269,27 +291,30 @@ class Room:
         longer = orders.extended(data)
         self._in_contact()
         if longer.last_number > orders.last_number:
-            write_atomically(self._folder.orders(ticket.sitting), longer.encode())
-            self._change(orders=longer)
-            if self._is_closed():
+            if _is_closed(longer):
+                # Wiped before the order is kept: a kill in between leaves nothing that could open anything.
                 self._folder.wipe_secrets(ticket.sitting)
-                self._change(packages={}, recovery=None)
-            self._open_what_may_be_opened()
+            write_atomically(self._folder.orders(ticket.sitting), longer.encode())
+            with self._lock:
+                if self._state.orders is orders:
+                    self._state = replace(self._state, orders=longer)
+                    if _is_closed(longer):
+                        self._state = replace(self._state, packages={}, recovery=None)
+            self._open_what_may_be_opened(self._orders_client)
 
     def _is_open(self) -> bool:
         orders = self._state.orders
         return orders is not None and any(order.kind == "open" for order in orders.orders) and not self._is_closed()
 
     def _is_closed(self) -> bool:
-        orders = self._state.orders
-        return orders is not None and any(order.kind == "close" for order in orders.orders)
+        return self._state.orders is not None and _is_closed(self._state.orders)
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
     def _trust(self) -> Ed25519Trust:
         return Ed25519Trust(self._enrolment.key("content_key"), self._folder.high_water())
 
-    def _open_what_may_be_opened(self) -> None:
+    def _open_what_may_be_opened(self, client: StoreClient) -> None:
         """Public parts at any time; packages and the recovery key once the sitting is OPENED."""
         with self._lock:
             ticket = self._state.ticket
@@ -299,20 +324,21 @@ class Room:
         for release in {each.release for each in ticket.releases}:
             path = self._folder.release(release)
             if release not in self._state.public and path.exists():
-                part = open_public(path, self._trust(), now_utc_ms=now_ms)
+                with _set_aside_if_damaged(path):
+                    part = open_public(path, self._trust(), now_utc_ms=now_ms)
                 self._folder.keep_high_water(part.manifest.series, part.manifest.version)
                 self._change(public={**self._state.public, release: part})
         if self._is_open():
             for release in {each.release for each in ticket.releases} - set(self._state.packages):
-                self._open_package(ticket.sitting, release)
+                self._open_package(client, ticket.sitting, release)
 
-    def _open_package(self, sitting: str, release: str) -> None:
+    def _open_package(self, client: StoreClient, sitting: str, release: str) -> None:
         grant = self._folder.read(self._folder.grant(sitting, release))
         if grant is None or not self._folder.release(release).exists():
             return
         share = self._folder.read(self._folder.share(sitting))
         if share is None:
-            share = self._client.share(sitting)
+            share = client.share(sitting)
             write_atomically(self._folder.share(sitting), share)
         release_share = open_device_share(
             share,
@@ -332,8 +358,15 @@ class Room:
             now_utc_ms=self._clock.wall_ms(),
         )
         path = self._folder.release(release)
-        package = open_sealed(path, granted.content_key, self._trust(), now_utc_ms=self._clock.wall_ms())
-        self._change(packages={**self._state.packages, release: package}, recovery=granted.recovery)
+        with _set_aside_if_damaged(path):
+            package = open_sealed(path, granted.content_key, self._trust(), now_utc_ms=self._clock.wall_ms())
+        with self._lock:
+            # CLOSED may have come meanwhile, in the other thread: then nothing is kept.
+            if self._is_open():
+                packages = {**self._state.packages, release: package}
+                self._state = replace(self._state, packages=packages, recovery=granted.recovery)
+                return
+        self._folder.wipe_secrets(sitting)
 
     def recovery_public(self, sitting: str, release: str) -> str | None:
         """The sitting's recovery public key as the authority's grant names it; None before the grant is here."""
@@ -341,23 +374,23 @@ class Room:
         return None if grant is None else verify_grant(grant, self._enrolment.key("content_key")).recovery_public
 
     def _load(self) -> None:
-        """What earlier runs left: the newest sitting's ticket, orders and, if open, its packages."""
+        """What earlier runs left: closed sittings are wiped; of the rest the newest is gone on with."""
         for sitting in reversed(self._folder.sittings()):
-            data = self._folder.read(self._folder.ticket(sitting))
-            if data is None:
-                continue
-            try:
-                ticket = self._opened_ticket(sitting, data)
-                orders = OrderList(sitting, self._enrolment.key("order_key"))
-                kept = self._folder.read(self._folder.orders(sitting))
-                self._change(ticket=ticket, orders=orders if kept is None else orders.extended(kept))
-                if self._is_closed():
-                    continue
-                self._open_what_may_be_opened()
-            except (SyncError, ItemBankError, OSError) as error:
-                self._change(trouble=str(error))
-                continue
+            self._attempted(lambda wanted=sitting: self._load_sitting(wanted))
+
+    def _load_sitting(self, sitting: str) -> None:
+        orders = OrderList(sitting, self._enrolment.key("order_key"))
+        kept = self._folder.read(self._folder.orders(sitting))
+        if kept is not None:
+            orders = orders.extended(kept)
+        if _is_closed(orders):
+            self._folder.wipe_secrets(sitting)
             return
+        data = self._folder.read(self._folder.ticket(sitting))
+        if data is None or self._state.ticket is not None:
+            return
+        self._change(ticket=self._opened_ticket(sitting, data), orders=orders)
+        self._open_what_may_be_opened(self._client)
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -369,14 +402,22 @@ class Room:
         return dict(self._durable)
 
     def _send(self) -> None:
+        """Send what is unsent. An envelope that the store refuses is told of and does not hold up the others."""
         watch = self._watch
+        refused: set[str] = set()
         while not self._stopping.is_set():
-            parcels = self._outbox.pending(self._counts())
+            waiting = self._outbox.pending(self._counts(), most=PARCELS_AT_ONCE + len(refused))
+            parcels = [parcel for parcel in waiting if parcel.sha256 not in refused]
             for parcel in parcels:
-                self._outbox.received(self._client.deliver(parcel.data))
+                try:
+                    self._outbox.received(self._client.deliver(parcel.data))
+                except StoreRefusedError as error:
+                    refused.add(parcel.sha256)
+                    self._change(trouble=str(error))
             if not parcels:
                 break
-            self._in_contact()
+            if not refused:
+                self._in_contact()
         self._tell_delivered(watch)
 
     def _tell_delivered(self, watch: Watch | None) -> None:
@@ -385,15 +426,35 @@ class Room:
         self._change(delivered={each: Receipted(self._outbox.delivered(each, durable), durable) for each in attempts})
 
     def _send_reports(self) -> None:
-        while not self._acks.empty():
-            sitting, number, applied_ms = self._acks.get_nowait()
+        """Send what is to be told; it is forgotten only when the store has it."""
+        while self._acks:
+            sitting, number, applied_ms = self._acks[0]
             self._client.acknowledge(sitting, number, applied_at_ms=applied_ms)
-        if not self._reports.empty():
-            self._client.progress(self._reports.get_nowait())
+            self._acks.popleft()
+        report = self._report
+        if report is not None:
+            self._client.progress(report)
+            if self._report is report:
+                self._report = None
             self._in_contact()
 
     def _fetch_handovers(self) -> None:
-        while not self._wanted.empty():
-            attempt = self._wanted.get_nowait()
+        while self._wanted:
+            attempt = self._wanted[0]
             envelopes = self._client.envelopes(attempt)
+            self._wanted.popleft()
             self._change(handovers={**self._state.handovers, attempt: envelopes})
+
+
+def _is_closed(orders: OrderList) -> bool:
+    return any(order.kind == "close" for order in orders.orders)
+
+
+@contextmanager
+def _set_aside_if_damaged(path: Path) -> Generator[None]:
+    """A package that cannot be read is put aside, so that it is fetched anew at the next turn."""
+    try:
+        yield
+    except (PackageError, DamagedError):
+        path.replace(path.with_suffix(".damaged"))
+        raise

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnownAttempt:
-    """An attempt that this PC has, or that the store told of: the newest of a candidate's in a part."""
+    """An attempt that this PC has, or that the store told of: the newest of a candidate's in a part.
+
+    ``seen_order`` is the newest order that its journal on this PC knows of.
+    """
 
     attempt: str
     candidate: str
@@ -27,6 +30,7 @@ class KnownAttempt:
     device: str
     phase: Phase
     is_local: bool
+    seen_order: int = 0
 
 
 def _no_attempts() -> Mapping[tuple[str, str], KnownAttempt]:
@@ -135,7 +139,7 @@ class Roster:
                 ),
                 earlier=None if known is None or known.phase is Phase.RESET else known.phase,
                 is_running_elsewhere=known is not None and not known.is_local and known.device != self.device,
-                is_handover_permitted=known is not None and self.permits_handover(known.attempt),
+                is_handover_permitted=known is not None and self.permits_handover(known),
                 is_expelled=candidate is not None and self.is_expelled(candidate.number),
             )
         )
@@ -145,19 +149,26 @@ class Roster:
             return SittingState.CLOSED
         return SittingState.OPENED if self.is_open else SittingState.PLANNED
 
-    def permits_handover(self, attempt: str) -> bool:
-        """Whether the test leader let this attempt go on at this PC (the newest order about it counts)."""
+    def handover(self, attempt: str) -> Order | None:
+        """The newest order that lets an attempt go on at another PC; None if there is none."""
         for order in reversed(self.orders):
             if order.kind == "permit_handover" and order.data.get("attempt") == attempt:
-                return order.data.get("to_device", self.device) in {"", self.device}
-        return False
+                return order
+        return None
 
-    def is_moved_away(self, attempt: str) -> bool:
-        """Whether the newest order about this attempt lets it go on at another PC."""
-        for order in reversed(self.orders):
-            if order.kind == "permit_handover" and order.data.get("attempt") == attempt:
-                return order.data.get("to_device", "") not in {"", self.device}
-        return False
+    def permits_handover(self, known: KnownAttempt) -> bool:
+        """Whether the test leader lets this attempt come to this PC. An order is used up when the attempt has moved."""
+        order = self.handover(known.attempt)
+        if order is None or order.data.get("to_device", "") not in {"", self.device}:
+            return False
+        return order.data.get("from_device", known.device) in {"", known.device}
+
+    def lets_go(self, attempt: str, since: int) -> Order | None:
+        """The order after number ``since`` by which this PC lets an attempt go; None: it may stay."""
+        order = self.handover(attempt)
+        if order is None or order.number <= since or order.data.get("to_device", "") == self.device:
+            return None
+        return order
 
     def is_expelled(self, candidate: str) -> bool:
         """Whether an order expelled the candidate."""

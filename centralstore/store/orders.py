@@ -19,7 +19,17 @@ from centralstore.store.board import attempt_of, is_running, running_candidates
 from centralstore.store.devices import require_cleared
 from centralstore.store.keeper import House, Keeper
 from centralstore.store.planning import get_place, get_sitting, programme_of, sitting_parts
-from centralstore.tables import Deviation, Device, Enrolment, GivenOrder, KeptGrant, OrderAck, Place, Sitting
+from centralstore.tables import (
+    Deviation,
+    Device,
+    Enrolment,
+    GivenOrder,
+    KeptGrant,
+    KeptProgress,
+    OrderAck,
+    Place,
+    Sitting,
+)
 from centralstore.words import Attendance, DeviationKind, DeviceState, OrderKind, SittingState
 from sync.canonical import canonical_bytes, parse_model, plain_of
 from sync.orders import Order, SignedOrder, encode_orders, sign_order
@@ -232,7 +242,9 @@ class Orders(Keeper):
                     why=f"PC '{to_device}' is not cleared for this room",
                     remedy="Choose another.",
                 )
-            data: dict[str, int | str] = {"attempt": attempt, "to_device": to_device}
+            row_now = session.get(KeptProgress, attempt)
+            holder = row_now.device if row_now is not None else ""
+            data: dict[str, int | str] = {"attempt": attempt, "to_device": to_device, "from_device": holder}
             return append_order(
                 session,
                 self._house,

@@ -254,7 +254,16 @@ class EndView(StartView):
         super().__init__(look, screen, width=700)
         self._kind = screen.kind
         self.add_title(look.words(f"end_{screen.kind}_title"), look.words(f"end_{screen.kind}"))
-        self.order([])
+        if screen.kind == "closed":
+            self.order([])
+            return
+        self.space(24)
+        back = self.back_button(look.words("refused_back"))
+        back.clicked.connect(lambda: self.tell(Continue()))
+        end = self.buttons()
+        end.addWidget(back)
+        end.addStretch(1)
+        self.order([back])
 
     @override
     def refresh(self, screen: Screen) -> bool:

@@ -156,7 +156,7 @@ def test_focus_loss_locks_until_an_order_unlocks_and_every_event_is_in_the_log_i
     order(exam, "unlock", "reading", reason="the update window is gone")
     seat.until(ReadingScreen)
     log = exam_log(seat)
-    kinds = [each["kind"] for each in log if each["type"] == "IncidentNoted"]
+    kinds = [each["kind"] for each in log if each["type"] == "IncidentNoted" and each["kind"] != "order"]
     assert kinds[:4] == ["key_blocked", "paste_refused", "print_refused", "focus_lost"]
     times = [int(each["at_ms"]) for each in log]
     assert times == sorted(times)
@@ -165,9 +165,9 @@ def test_focus_loss_locks_until_an_order_unlocks_and_every_event_is_in_the_log_i
 
 def exam_log(seat: Seat) -> list[dict[str, str]]:
     """The attempt's facts as they stand on this PC's disk, opened with the sitting's recovery key."""
-    from engine.wire import to_plain  # noqa: PLC0415
-    from sync.bundle import read_journal  # noqa: PLC0415
-    from sync.segment import recovery_opener  # noqa: PLC0415
+    from engine.wire import to_plain
+    from sync.bundle import read_journal
+    from sync.segment import recovery_opener
 
     recovery = seat.net.state.recovery
     assert recovery is not None
