@@ -23,7 +23,7 @@ from typing_extensions import override
 from kiosk.intents import BlockedKey, EditText, Intent, Leave, PrintRefused, SetTextSize
 from kiosk.look.fonts import load_carried
 from kiosk.look.look import Look
-from kiosk.screens import HandInScreen, LeaveModuleScreen, LockedScreen, Screen
+from kiosk.screens import HandInScreen, LeaveModuleScreen, LockedScreen, LoginScreen, Screen
 from kiosk.views.base import View
 from kiosk.views.dialogs import Dialog, hand_in_dialog, leave_dialog
 from kiosk.views.keys import judge
@@ -159,6 +159,8 @@ class ExamWindow(QWidget):
             old.hide()
             old.setParent(None)
             old.deleteLater()
+        if isinstance(screen, LoginScreen):
+            self.drafts.forget()
         view.show()
         self._place_leave()
         self._overlay = None

@@ -45,6 +45,11 @@ class Drafts:
             self._held[attempt, task] = found
         return found
 
+    def forget(self) -> None:
+        """Forget every draft: nobody sits here now, and an attempt that comes back may have gone on elsewhere."""
+        while self._held:
+            self._held.popitem()[1].deleteLater()
+
 
 class EditorFrame(QWidget):
     """The editor with its bar above and its line below, in one frame."""

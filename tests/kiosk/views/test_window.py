@@ -122,6 +122,14 @@ def test_another_attempt_begins_with_its_own_text(candidate: Candidate) -> None:
     assert candidate.editor.toPlainText() == ""
 
 
+def test_an_attempt_that_comes_back_from_another_pc_has_the_text_it_has_now(candidate: Candidate) -> None:
+    candidate.see(replace(WRITING, text=""))
+    candidate.type("Hei")
+    candidate.see(SCREENS["01-login"])
+    candidate.see(replace(WRITING, text="Hei på deg"))
+    assert candidate.editor.toPlainText() == "Hei på deg"
+
+
 def test_a_typed_password_survives_a_larger_text_and_another_language(candidate: Candidate) -> None:
     candidate.see(LoginScreen())
     candidate.type("haugvik-114")
