@@ -131,7 +131,7 @@ class Conductor(Answering):
             intents.SetLanguage: self._set_language,
             intents.UnlockAtPc: self._unlock_at_pc,
             intents.StaffLogIn: self._staff_log_in,
-            intents.Leave: self._leave_demo,
+            intents.Leave: self._leave_program,
             intents.BlockedKey: self._blocked_key,
             intents.PasteRefused: self._paste_refused,
             intents.PrintRefused: self._print_refused,
@@ -179,6 +179,9 @@ class Conductor(Answering):
         if self._running is not None or roster is None or self._login_wait_ms() > 0:
             return
         candidate = roster.candidate(wish.user)
+        if candidate is None and roster.staff(wish.user) is not None and self._may_unlock_here():
+            self._staff_log_in(intents.StaffLogIn(wish.user, wish.password))
+            return
         is_right = candidate is not None and self._accepts(candidate.password, wish.password)
         if candidate is None or not is_right:
             self._wrong_log_in(wish.user, is_known=candidate is not None)
@@ -405,7 +408,7 @@ class Conductor(Answering):
 
     def _back(self, _wish: intents.Back) -> None:
         running = self._running
-        if running is None or self._draft.refused is not None or self._draft.waiting == "name_wrong":
+        if running is None or self._draft.refused is not None or self._draft.waiting in {"name_wrong", "staff_here"}:
             self._sign_out()
             self._draft = Draft()
         elif not running.attempt.has_ended and question_due(running.attempt, self._draft) == "day_code":
@@ -426,9 +429,13 @@ class Conductor(Answering):
             self._happens(events.Unlocked(self._now(), 0, wish.user))
 
     def _staff_log_in(self, wish: intents.StaffLogIn) -> None:
+        """Staff at this PC while the room page is away: back to the log-in, or out of the program."""
         if self._may_unlock_here() and self._is_staff(wish.user, wish.password):
             self._note("staff_at_pc", wish.user)
-            self._back(intents.Back())
+            self._sign_out()
+            self._draft = Draft(waiting="staff_here")
+        else:
+            self._draft.error = "wrong"
 
     def _is_staff(self, user: str, password: str) -> bool:
         roster, now_ms = self._roster(), self._clock.boot_ms()
@@ -439,10 +446,12 @@ class Conductor(Answering):
         self._staff_error = not is_right
         return is_right
 
-    def _leave_demo(self, _wish: intents.Leave) -> None:
-        self._leave()
-
-    # --- after the end ------------------------------------------------------------------------------------------------
+    def _leave_program(self, _wish: intents.Leave) -> None:
+        """Out of the program: from a window, at the end of a sitting, or by staff who logged in here."""
+        roster = self._roster()
+        is_over = self._running is None and roster is not None and roster.is_closed
+        if not self._conditions.locks_on_focus_loss or is_over or self._draft.waiting == "staff_here":
+            self._leave()
 
     def _continue_after_end(self, running: Running) -> None:
         roster = self._roster()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -11,12 +12,13 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from centralstore.commands import main as store_command
 from centralstore.counter import open_store
 from centralstore.opening import opened_packages
 from centralstore.scoring import opener_for, replay_attempt, score_attempt
@@ -37,7 +39,7 @@ from proverom.sample_room import (
     SampleRoomError,
     SampleSitting,
 )
-from proverom.virtual import Hands, NullSink, VirtualDisplay, VirtualSeatError
+from proverom.virtual import Hands, NullSink, VirtualDisplay, VirtualSeatError, mortal
 from sync.release import Ed25519Trust
 from sync.segment import KEY_TIMINGS
 
@@ -140,6 +142,7 @@ def _attended(folder: Path) -> int:
             subprocess.run(command, cwd=ROOT, env=environment, check=False)
         stopping.set()
         helper.join(timeout=10)
+        _score(room)
         room.stop_service()
         attempts = _measure(room, {}, {})
     if attempts:
@@ -226,7 +229,11 @@ class Seat:
         command = [sys.executable, "-m", "proverom", "kiosk", "--state", str(self.state)]
         with log.open("ab") as file:
             self.kiosk = subprocess.Popen(
-                [*command, "--robot-map", str(self.robot_map)], env=environment, cwd=ROOT, stdout=file, stderr=file
+                mortal([*command, "--robot-map", str(self.robot_map)]),
+                env=environment,
+                cwd=ROOT,
+                stdout=file,
+                stderr=file,
             )
 
     def kill_kiosk(self) -> None:
@@ -279,8 +286,9 @@ class Unattended:
             finally:
                 for seat in seats:
                     seat.close()
+            self._tell("scoring: opening with the results key, replaying with the engine; the store holds the results")
+            _score(room)
             room.stop_service()
-            self._tell("scoring: opening with the results key, replaying with the engine")
             attempts = _measure(room, recordings, states, texts)
         seconds = round(time.monotonic() - self._begun, 1)
         plain = {
@@ -396,6 +404,16 @@ def _package(room: SampleRoom) -> Package:
 
 
 # --- what came of it ------------------------------------------------------------------------------------------------
+
+
+def _score(room: SampleRoom) -> None:
+    """The custodian's command: results are made outside the service, and held by the running store."""
+    said = io.StringIO()
+    command = ["score", str(room.store), "--results-key", str(room.keys / "results-1.key"), "--sitting", SITTING]
+    with redirect_stdout(said), redirect_stderr(said):
+        status = store_command(command)
+    if status:
+        raise SampleRoomError(step="store score", reason=said.getvalue().strip())
 
 
 def _measure(

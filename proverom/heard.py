@@ -95,7 +95,7 @@ def _measured(fine: Samples, wanted: Samples, about: int) -> tuple[int, float]:
 
 
 def _likeness(where: Samples, wanted: Samples) -> Samples:
-    """Normalised cross-correlation at every place where ``wanted`` fits whole; shape (len(where) - len(wanted) + 1,)."""
+    """Normalised cross-correlation at every place where ``wanted`` fits whole; one value a place."""
     length = len(wanted)
     product = fftconvolve(where, wanted[::-1], "valid")
     energy = np.concatenate(([0.0], np.cumsum(where**2)))

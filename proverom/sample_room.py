@@ -21,6 +21,7 @@ from itembank import commands as bank_commands
 from kiosk.app import Options, device_keys, enrol
 from kiosk.clock import SystemClock
 from kiosk.folder import StateFolder
+from proverom.virtual import mortal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +116,7 @@ class SampleRoom:
         """
         with (self.folder / "store.log").open("ab") as log:
             self._service = subprocess.Popen(
-                [sys.executable, "-m", "proverom", "store", "run", str(self.store), "--port", str(port)],
+                mortal([sys.executable, "-m", "proverom", "store", "run", str(self.store), "--port", str(port)]),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=Path(__file__).parent.parent,

@@ -444,6 +444,8 @@ def shots() -> tuple[Shot, ...]:
         Shot("16-refused", RefusedScreen(foot=seat, kind="not_on_list")),
         Shot("16-wait", WaitScreen(foot=seat, reason="not_open")),
         Shot("16-end", EndScreen(foot=seat, kind="may_leave")),
+        Shot("16-end-closed", EndScreen(foot=seat, kind="closed")),
+        Shot("16-wait-staff", WaitScreen(foot=seat, reason="staff_here")),
         Shot("18-text-and-colours", READING, press="text_and_colours"),
         Shot("18-text-and-colours-dark-175", _looks(READING, theme="dark", text_size=175), press="text_and_colours"),
         Shot("18-task-list-200", _looks(READING, text_size=200), press="task_list_button"),

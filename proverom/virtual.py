@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 SAMPLE_RATE_HZ = 48_000
@@ -36,23 +36,31 @@ def _program(name: str) -> str:
     return path
 
 
+def mortal(command: Sequence[str]) -> list[str]:
+    """A command that ends with its parent, however that ends; where the system cannot do so, the command itself."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", *command] if setpriv is not None else list(command)
+
+
 class VirtualDisplay:
     """An X server that draws into memory, with a Norwegian keyboard."""
 
     def __init__(self, width: int = 1366, height: int = 768) -> None:
         read_end, write_end = os.pipe()
         self._server = subprocess.Popen(
-            [
-                _program("Xvfb"),
-                "-displayfd",
-                str(write_end),
-                "-screen",
-                "0",
-                f"{width}x{height}x24",
-                "-nolisten",
-                "tcp",
-                "-noreset",  # otherwise the keyboard map is lost with the client that set it
-            ],
+            mortal(
+                [
+                    _program("Xvfb"),
+                    "-displayfd",
+                    str(write_end),
+                    "-screen",
+                    "0",
+                    f"{width}x{height}x24",
+                    "-nolisten",
+                    "tcp",
+                    "-noreset",  # otherwise the keyboard map is lost with the client that set it
+                ]
+            ),
             pass_fds=(write_end,),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -93,21 +101,23 @@ class NullSink:
         )
         socket = folder / "pulse" / "native"
         self._server = subprocess.Popen(
-            [
-                _program("pulseaudio"),
-                "-n",
-                "--daemonize=no",
-                "--exit-idle-time=-1",
-                "--use-pid-file=no",
-                "--log-target=stderr",
-                "--log-level=error",
-                "--realtime=no",
-                "--high-priority=no",
-                "-L",
-                f"module-native-protocol-unix socket={socket} auth-anonymous=1",
-                "-L",
-                f"module-null-sink sink_name=exam rate={SAMPLE_RATE_HZ} channels=2 format=s16le",
-            ],
+            mortal(
+                [
+                    _program("pulseaudio"),
+                    "-n",
+                    "--daemonize=no",
+                    "--exit-idle-time=-1",
+                    "--use-pid-file=no",
+                    "--log-target=stderr",
+                    "--log-level=error",
+                    "--realtime=no",
+                    "--high-priority=no",
+                    "-L",
+                    f"module-native-protocol-unix socket={socket} auth-anonymous=1",
+                    "-L",
+                    f"module-null-sink sink_name=exam rate={SAMPLE_RATE_HZ} channels=2 format=s16le",
+                ]
+            ),
             env={**os.environ, **self.environment()},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -147,7 +157,7 @@ class NullSink:
     def _record(self) -> subprocess.Popen[bytes]:
         command = [_program("parec"), "-d", "exam.monitor", "--raw", f"--rate={SAMPLE_RATE_HZ}", "--channels=1"]
         return subprocess.Popen(
-            [*command, "--format=s16le", "--latency-msec=20"],
+            mortal([*command, "--format=s16le", "--latency-msec=20"]),
             env={**os.environ, **self.environment()},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

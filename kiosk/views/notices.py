@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
-from kiosk.intents import Back, Continue
+from kiosk.intents import Back, Continue, Intent, Leave
 from kiosk.look.look import Look, colour, dashed
 from kiosk.look.signs import SignName, paint_sign
 from kiosk.look.tokens import BODY, BODY_STRONG, SMALL, Type
@@ -23,6 +23,7 @@ from kiosk.screens import (
 )
 from kiosk.views.base import StartView
 from kiosk.widgets.boxes import Hairline, column, row
+from kiosk.widgets.button import Button
 from kiosk.widgets.prose import Prose
 
 SEAT = Type(72, 80, 700)
@@ -70,6 +71,25 @@ class Stage(QWidget):
         painter.end()
 
 
+def add_ways_out(view: StartView, *, back: Intent | None, can_leave: bool = True) -> list[QWidget]:
+    """Buttons below a notice: back to the log-in, and out of the program for staff; the buttons in order."""
+    view.space(24)
+    end = view.buttons()
+    ways: list[QWidget] = []
+    if back is not None:
+        to_log_in = view.back_button(view.look.words("refused_back"))
+        to_log_in.clicked.connect(lambda: view.tell(back))
+        ways.append(to_log_in)
+    if can_leave:
+        leave = Button(view.look, "leave_program", view.look.words("leave_program"), least_width=180)
+        leave.clicked.connect(lambda: view.tell(Leave()))
+        ways.append(leave)
+    for way in ways:
+        end.addWidget(way)
+    end.addStretch(1)
+    return ways
+
+
 class WaitView(StartView):
     """Nothing to do but wait."""
 
@@ -81,7 +101,10 @@ class WaitView(StartView):
         if screen.part_title:
             self.space(16)
             self.add_help(screen.part_title, kind=BODY_STRONG, name="part_title", ink=look.colours.ink)
-        self.order([])
+        if screen.reason == "staff_here":
+            self.order(add_ways_out(self, back=Back()))
+        else:
+            self.order([])
 
     @override
     def refresh(self, screen: Screen) -> bool:
@@ -255,15 +278,9 @@ class EndView(StartView):
         self._kind = screen.kind
         self.add_title(look.words(f"end_{screen.kind}_title"), look.words(f"end_{screen.kind}"))
         if screen.kind == "closed":
-            self.order([])
-            return
-        self.space(24)
-        back = self.back_button(look.words("refused_back"))
-        back.clicked.connect(lambda: self.tell(Continue()))
-        end = self.buttons()
-        end.addWidget(back)
-        end.addStretch(1)
-        self.order([back])
+            self.order(add_ways_out(self, back=None))
+        else:
+            self.order(add_ways_out(self, back=Continue(), can_leave=False))
 
     @override
     def refresh(self, screen: Screen) -> bool:
