@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from kiosk.errors import LockdownError
 from kiosk.lockdown import Sequence
 
@@ -43,7 +44,9 @@ def test_steps_are_undone_in_reverse(tmp_path: Path) -> None:
 
 def test_a_step_that_fails_undoes_those_before_it(tmp_path: Path) -> None:
     log: list[str] = []
-    sequence = Sequence([Recorded("a", log), Recorded("b", log, fails="perform"), Recorded("c", log)], tmp_path / "done.json")
+    sequence = Sequence(
+        [Recorded("a", log), Recorded("b", log, fails="perform"), Recorded("c", log)], tmp_path / "done.json"
+    )
     with pytest.raises(LockdownError, match="step 'b': made to fail"):
         sequence.perform()
     assert log == ["+a", "+b", "-b", "-a"]
@@ -51,7 +54,9 @@ def test_a_step_that_fails_undoes_those_before_it(tmp_path: Path) -> None:
 
 def test_undoing_goes_on_over_a_failure_and_remembers_it(tmp_path: Path) -> None:
     log: list[str] = []
-    sequence = Sequence([Recorded("a", log), Recorded("b", log, fails="revert"), Recorded("c", log)], tmp_path / "done.json")
+    sequence = Sequence(
+        [Recorded("a", log), Recorded("b", log, fails="revert"), Recorded("c", log)], tmp_path / "done.json"
+    )
     sequence.perform()
     assert sequence.revert() == ["b"]
     assert log[-3:] == ["-c", "-b", "-a"]

@@ -1,4 +1,4 @@
-"""A seat that was logged in early waits without time running, and listening does not start unheard without a warning."""
+"""A seat logged in early waits without time running, and listening does not start unheard without a warning."""
 
 from __future__ import annotations
 

@@ -100,9 +100,9 @@ def test_three_parts_with_kills_end_in_results_that_replay_to_what_the_kiosk_had
     assert found["reading"]["level"] == "below_A1"
 
 
-def seat_answer(seat: Any) -> tuple[str, ...]:  # noqa: ANN401
+def seat_answer(seat: Any) -> tuple[str, ...]:
     """The first possible answer to the item on the screen."""
-    from tests.proverom.seat import first_answer  # noqa: PLC0415
+    from tests.proverom.seat import first_answer
 
     return first_answer(seat.screen.item)
 
