@@ -49,9 +49,9 @@ def told_at_start(exam: ExamRoom) -> str:
     return sentence
 
 
-def flipped(data: bytes, place: int) -> bytes:
-    """The same bytes with one bit changed."""
-    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+def with_another_digit(data: bytes, place: int) -> bytes:
+    """The same bytes with one hexadecimal digit changed to another."""
+    return data[:place] + (b"1" if data[place] == ord("0") else b"0") + data[place + 1 :]
 
 
 def test_a_damaged_foreign_or_older_package_is_not_opened_and_says_so(exam_room: MakeRoom) -> None:
@@ -67,7 +67,7 @@ def test_a_damaged_foreign_or_older_package_is_not_opened_and_says_so(exam_room:
 
     path.write_bytes(genuine[: len(genuine) // 2])
     assert told_at_start(exam).endswith("says otherwise. Fetch it again; if it stays so, publish the release anew.")
-    path.write_bytes(flipped(genuine, genuine.index(b'"signature":"') + 20))
+    path.write_bytes(with_another_digit(genuine, genuine.index(b'"signature":"') + 20))
     assert "not signed by" in told_at_start(exam)
     path.write_bytes(genuine)
     series, version = release.rsplit(".v", 1)
