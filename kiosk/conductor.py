@@ -515,6 +515,7 @@ class Conductor(Answering):
         running, orders = self._running, state.orders
         begun = None if running is None else running.attempt.begun
         if running is not None and orders is not None and begun is not None and orders.sitting == begun.sitting:
+            self._let_go_if_ordered(running)
             for order in orders.orders[running.seen_order :]:
                 self._apply(order)
 
@@ -582,12 +583,19 @@ class Conductor(Answering):
         }
         return effects.get(order.kind)
 
-    def _let_go(self, order: Order, running: Running) -> None:
+    def _let_go_if_ordered(self, running: Running) -> None:
         """The attempt goes on at another PC: this one leaves it, and does not note the order in its journal."""
+        roster = self._roster()
+        if roster is None or running.attempt.has_ended:
+            return
+        order = roster.lets_go(running.attempt.id, running.entered_order)
+        if order is None:
+            return
         elsewhere = str(order.data.get("to_device", ""))
         known = replace(self._known(running), device=elsewhere or self._conditions.device, is_local=not elsewhere)
         self._sign_out()
         self._local[running.candidate.number, running.part.part] = known
+        self._room.acknowledge(roster.ticket.sitting, order.number, self._clock.wall_ms())
 
     # --- time ---------------------------------------------------------------------------------------------------------
 

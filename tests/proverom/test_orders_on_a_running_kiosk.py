@@ -215,6 +215,20 @@ def test_another_pc_takes_over_by_order_where_the_first_one_stood(exam_room: Mak
     assert texts == ["Hei på deg. Eg heiter Samira. Ha det."]
 
 
+def test_the_pc_that_a_candidate_is_moved_from_lets_go_at_once_and_takes_nobody_back(exam_room: MakeRoom) -> None:
+    exam = exam_room("reading", pcs=2)
+    exam.open(exam.samira)
+    first = exam.seat(0)
+    first.log_in(exam.samira)
+    first.start_part("reading", day_code=exam.day_code)
+    first.until_true(lambda: bool(first.net.state.attempts))
+    second = exam.seat(1)
+    second.until(LoginScreen)
+    order(exam, "permit_handover", "reading", to_device=second.enrolment.device, reason="a broken screen")
+    first.until(LoginScreen)
+    assert isinstance(first.log_in(exam.samira), RefusedScreen)
+
+
 def running_is_covered(seat: Seat, receipted: object) -> bool:
     """Whether the store has everything that this seat's journal holds."""
     running = seat.conductor.running
