@@ -67,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KioskError, SyncError) as error:
         print(f"kiosk: {error}", file=sys.stderr)
         return USAGE
+    except OSError as error:
+        print(f"kiosk: {error.filename} cannot be used ({error.strerror}). Name another place.", file=sys.stderr)
+        return USAGE
 
 
 def _options(argv: Sequence[str]) -> Options:

@@ -54,6 +54,7 @@ BANK: Final = ROOT / "banks" / "norskprove-sample"
 PARTS: Final = (("listening", 30), ("reading", 75), ("writing", 90))
 LONGEST_S: Final = 400.0
 LEVEL: Final = "A2-B1"
+CLOSING_S: Final = 15.0
 KILL_AFTER_S: Final = 8.0
 KILL_AFTER_FRAME: Final = 40_000
 KILL_AFTER_SIGNS: Final = 40
@@ -99,6 +100,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(Path(folder), options.report, is_unattended=is_unattended)
     except (SampleRoomError, VirtualSeatError) as error:
         print(f"demo: {error}", file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"demo: {error.filename} cannot be used ({error.strerror}). Name another place.", file=sys.stderr)
         return USAGE
 
 
@@ -338,7 +342,17 @@ class Unattended:
             time.sleep(0.1)
         stopping.set()
         lead.join(timeout=10)
+        self._close(room, seats)
         return all(seat.robot is not None and seat.robot.is_done.is_set() for seat in seats)
+
+    def _close(self, room: SampleRoom, seats: Sequence[Seat]) -> None:
+        """Close the sitting, and wait until the PCs have wiped what could open anything."""
+        room.desk.ask("close", sitting=SITTING, reason="the demo is over")
+        deadline = time.monotonic() + CLOSING_S
+        while time.monotonic() < deadline and any(_holds_secrets(seat.state) for seat in seats):
+            time.sleep(0.1)
+        left = [seat.person.candidate.number for seat in seats if _holds_secrets(seat.state)]
+        self._tell(f"sitting closed; {'release shares and grants are wiped' if not left else f'NOT WIPED: {left}'}")
 
     def _watch(self, seat: Seat, told: set[str]) -> None:
         look = seat.robot.look() if seat.robot is not None else None
@@ -372,6 +386,12 @@ class Unattended:
 
     def _tell(self, line: str) -> None:
         print(f"[{time.monotonic() - self._begun:6.1f} s] {line}", flush=True)
+
+
+def _holds_secrets(state: Path) -> bool:
+    """Whether a PC still has its half of the way to the content."""
+    folder = state / "sittings" / SITTING
+    return (folder / "share").exists() or any(folder.glob("grant-*"))
 
 
 def _person(number: str, name: str, login: str, password: str, theta: float, standard: str, seed: int) -> Person:
