@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
+from PySide6.QtCore import QThread
 from PySide6.QtGui import QGuiApplication
 
 from kiosk.errors import LockdownError
@@ -11,6 +13,10 @@ from kiosk.errors import LockdownError
 if TYPE_CHECKING:
     from PySide6.QtGui import QWindow
     from PySide6.QtWidgets import QWidget
+
+PATIENCE_S: Final = 5.0
+"""X11 refuses the grab until the window manager has put the window up, and while it handles a key of its own."""
+PAUSE_MS: Final = 10
 
 
 class GrabKeyboard:
@@ -22,9 +28,13 @@ class GrabKeyboard:
         self._window = window
 
     def perform(self) -> None:
-        """Take the keyboard; raises `LockdownError` when another program has it."""
-        if not self.take():
-            raise LockdownError(self.name, "another program holds the keyboard")
+        """Take the keyboard; raises `LockdownError` when another program has it and keeps it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.take():
+            if time.monotonic() > deadline:
+                raise LockdownError(self.name, "another program holds the keyboard")
+            QGuiApplication.processEvents()
+            QThread.msleep(PAUSE_MS)
 
     def take(self) -> bool:
         """Take the keyboard again, as after a focus loss; False when another program has it."""
