@@ -344,7 +344,8 @@ async def test_a_hand_over_is_permitted_to_one_pc_or_to_any(desk: Desk) -> None:
     for device in (other.id, ""):
         answer = await desk.press(f"{SEAT}/handover", part="reading", device=device, reason="PC-en døde.")
         assert answer.status_code == 303
-        assert (await orders(desk.site, pc))[-1].data == {"attempt": attempt("100234"), "to_device": device}
+        told = {"attempt": attempt("100234"), "to_device": device, "from_device": pc.id}
+        assert (await orders(desk.site, pc))[-1].data == told
         allowed = await other.ask("GET", f"/v1/attempts/{attempt('100234')}/envelopes")
         assert allowed.status_code == 200
     refused = await desk.press(f"{SEAT}/handover", part="reading", device="pc-unknown", reason="x")
