@@ -145,7 +145,8 @@ class Conductor(Answering):
             self._handlers[type(intent)](intent)
         except JournalFailedError as error:
             self._cannot_save(error)
-        if not isinstance(intent, intents.KeyTimed):
+        # The editor shows its own text; word counts and the saved sign follow at the next tick.
+        if not isinstance(intent, intents.KeyTimed | intents.EditText):
             self._refresh()
 
     def tick(self) -> None:
