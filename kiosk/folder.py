@@ -8,8 +8,7 @@ sittings/S/ticket      roster ticket, sealed to this PC
 sittings/S/orders      signed orders, checked again when read
 sittings/S/share       the release share, sealed to this PC; wiped at CLOSED
 sittings/S/grant-R     the grant for a release; wiped at CLOSED
-journals/              journal segments of all attempts, and the reserve file
-receipts/A             the store's receipts for an attempt
+journals/              journal segments of all attempts, the outbox's ledger with receipts, the reserve file
 settings/N.json        text size, colours and language of a candidate
 clocks/A.json          what an attempt's clock is tied to in this boot; A.alive: when it last ran
 high-water.json        newest version seen of every release series and ticket
@@ -93,13 +92,6 @@ class StateFolder:
     def journals(self) -> Path:
         """Journal segments."""
         folder = self.root / "journals"
-        folder.mkdir(exist_ok=True, mode=0o700)
-        return folder
-
-    @property
-    def receipts(self) -> Path:
-        """Receipts of the store."""
-        folder = self.root / "receipts"
         folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 

@@ -25,7 +25,7 @@ from sync.errors import DamagedError, StoreRefusedError, SyncError
 from sync.keys import sha256_hex
 from sync.orders import OrderList
 from sync.outbox import Outbox
-from sync.release import Ed25519Trust, open_device_share, open_grant, verify_grant
+from sync.release import Ed25519Trust, open_device_share, open_grant
 from sync.ticket import open_ticket
 
 if TYPE_CHECKING:
@@ -367,11 +367,6 @@ class Room:
                 self._state = replace(self._state, packages=packages, recovery=granted.recovery)
                 return
         self._folder.wipe_secrets(sitting)
-
-    def recovery_public(self, sitting: str, release: str) -> str | None:
-        """The sitting's recovery public key as the authority's grant names it; None before the grant is here."""
-        grant = self._folder.read(self._folder.grant(sitting, release))
-        return None if grant is None else verify_grant(grant, self._enrolment.key("content_key")).recovery_public
 
     def _load(self) -> None:
         """What earlier runs left: closed sittings are wiped; of the rest the newest is gone on with."""

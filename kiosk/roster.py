@@ -85,10 +85,6 @@ class Roster:
         wanted = login.strip().casefold()
         return next((each for each in self.ticket.candidates if each.login.casefold() == wanted), None)
 
-    def candidate_numbered(self, number: str) -> TicketCandidate | None:
-        """The candidate with this number."""
-        return next((each for each in self.ticket.candidates if each.number == number), None)
-
     def staff(self, user: str) -> TicketStaff | None:
         """The member of staff with this user name."""
         wanted = user.strip().casefold()
