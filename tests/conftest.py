@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from proverom.rules import catalogue, read_rules
+from tests.proof import Trial, run_proof
 
 NO_SKIPS = os.environ.get("PROVEROM_NO_SKIPS") == "1"
 LONGEST_ID = 60
@@ -52,6 +54,12 @@ settings.register_profile(
     "prove", parent=settings.get_profile("ci"), derandomize=False, max_examples=5000, print_blob=True
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def proof() -> Callable[..., AbstractContextManager[Trial]]:
+    """Try something many times: short here, long under `./run prove`; see `tests.proof`."""
+    return run_proof
 
 
 def _why_qt_cannot_start() -> str | None:
