@@ -7,9 +7,9 @@ A test that tries something many times asks for the fixture ``proof`` and counts
             for seed in trial.seeds():
                 trial.count("acknowledged records lost", run(seed))
 
-In CI the seeds are 0 … ci-1, the same every time. Under `./run prove` they begin at a chosen seed and go on to
-``full`` or until the proof's share of the time is used up, and what was really tried is written down. A proof spread over several
-tests, so that two processes share it, gives each its own ``block`` of seeds.
+In CI the seeds are 0 … ci-1, the same every time. Under `./run prove` they begin at a chosen seed and go on to ``full``
+or until the proof's share of the time is used up, and what was really tried is written down. A proof spread over
+several tests, so that two processes share it, gives each its own ``block`` of seeds.
 """
 
 from __future__ import annotations
