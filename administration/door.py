@@ -15,8 +15,8 @@ from administration.errors import ForeignFormError, NotLoggedInError
 from administration.forms import FORM_BYTES, Form
 from administration.limits import Limiter
 from administration.texts import Language
+from centralstore.door import read_body
 from centralstore.rights import Actor
-from centralstore.service import read_body
 from centralstore.store import Store
 
 SESSION_COOKIE: Final = "__Host-provrom"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from centralstore import service
+from centralstore import door
 from centralstore.service import build_app
 from sync.keys import DeviceKeys
 from sync.requests import NONCE_HEADER, SIGNATURE_HEADER, TIME_HEADER, WINDOW_MS, sign_request
@@ -103,7 +103,7 @@ async def test_keys_of_low_order_are_refused_at_enrolment_not_later(site: Site) 
 
 
 async def test_a_body_that_comes_too_slowly_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(door, "BODY_SECONDS", 0.05)
     never = asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:

@@ -1,0 +1,170 @@
+"""The door that every request passes: limits while reading, which PC signed it, and how errors are answered.
+
+Route modules (`centralstore.service`, ``centralstore.routes_*``) are built on it: ``add_…_routes(app, store, door)``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final, TypeVar
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from centralstore.errors import DamagedError, StoreError, TooLargeError, TooSlowError
+from centralstore.records import DeviceView
+from centralstore.store import Store
+from centralstore.store.devices import require_cleared
+from sync.canonical import Message, canonical_bytes
+from sync.errors import RequestRefusedError, SyncDataError
+from sync.keys import VerifyKey
+from sync.requests import SeenNonces, claimed_device, verify_request
+
+MESSAGE_BYTES: Final = 65_536
+"""Largest message that is not an envelope: a progress record with its incidents is under 16 kB."""
+
+BODY_SECONDS: Final = 15.0
+"""A body that takes longer is given up, so that slow senders hold nothing for long."""
+
+_LOG: Final = logging.getLogger("centralstore")
+
+Id = Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+"""An id in a query."""
+
+M = TypeVar("M", bound=Message)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A PC whose request's signature holds."""
+
+    device: DeviceView
+    key: VerifyKey
+    body: bytes
+
+
+class Door:
+    """Reads a request within its limits and finds out which PC signed it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._nonces = SeenNonces()
+
+    async def caller(self, request: Request, limit: int = MESSAGE_BYTES) -> Caller:
+        """The PC that signed this request, and the body, at most ``limit`` bytes.
+
+        Raises:
+            TooLargeError, TooSlowError: as `read_body`.
+            RequestRefusedError: no signature, or one that does not hold.
+            UnknownDeviceError: not enrolled, not cleared, or revoked.
+        """
+        body = await read_body(request, limit)
+        device, _, key = self._store.device_keys(claimed_device(request.headers))
+        path = request.scope["raw_path"].decode("ascii")
+        query = request.scope["query_string"].decode("ascii")
+        verify_request(
+            request.headers,
+            request.method,
+            f"{path}?{query}" if query else path,
+            body,
+            key,
+            self._store.now_ms(),
+            self._nonces,
+        )
+        require_cleared(device)
+        return Caller(device, key, body)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, read within size and time.
+
+    Raises:
+        TooLargeError: announced or found to be larger than ``limit`` bytes.
+        TooSlowError: not complete after `BODY_SECONDS`.
+    """
+    what = f"{request.method} {request.url.path}"
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced) > limit:
+        raise TooLargeError(what, limit)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise TooLargeError(what, limit)
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise TooSlowError(what, BODY_SECONDS) from error
+    return b"".join(chunks)
+
+
+def parsed(model: type[M], body: bytes, what: str) -> M:
+    """A strict model from a body.
+
+    Raises:
+        DamagedError: it does not fit; the sentence names the field, never its value.
+    """
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(step) for step in fault["loc"]) or "body"
+        raise DamagedError(what, f"field '{place}': {fault['type']}") from error
+
+
+def canonical(plain: object) -> Response:
+    """An answer in canonical JSON."""
+    return Response(canonical_bytes(plain), media_type="application/json")
+
+
+def octets(data: bytes, status: int = 200) -> Response:
+    """An answer of bytes as they are."""
+    return Response(data, status_code=status, media_type="application/octet-stream")
+
+
+async def away(work: Callable[[], T]) -> T:
+    """Run blocking work beside the event loop."""
+    return await run_in_threadpool(work)
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Make the application answer the families of errors with ``{"error": sentence, "code": word}``."""
+
+    async def store_error(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, StoreError)  # noqa: S101 - registered for this class only
+        if error.status >= 500:  # noqa: PLR2004 - HTTP's own border
+            _LOG.error("%s", error, exc_info=error)
+        return error_answer(error.status, error.code, str(error))
+
+    async def refused(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestRefusedError)  # noqa: S101 - registered for this class only
+        return error_answer(401, error.code, str(error))
+
+    async def damaged(_request: Request, error: Exception) -> Response:
+        return error_answer(400, "damaged", str(error))
+
+    async def unexpected(_request: Request, error: Exception) -> Response:
+        _LOG.error("unexpected fault", exc_info=error)
+        sentence = "The store could not answer this request because of a fault of its own. Try again; tell support."
+        return error_answer(500, "fault", sentence)
+
+    app.add_exception_handler(StoreError, store_error)
+    app.add_exception_handler(RequestRefusedError, refused)
+    app.add_exception_handler(SyncDataError, damaged)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def error_answer(status: int, code: str, sentence: str) -> Response:
+    """An error as every route answers it."""
+    return JSONResponse({"error": sentence, "code": code}, status_code=status)
