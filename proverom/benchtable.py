@@ -152,10 +152,10 @@ def _line(it: Measurement) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def put_between(text: str, inner: str) -> str:
+def put_between(text: str, inner: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """A text with what stands between the two marks replaced; without the marks, the text as it is."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     return f"{before}{begin}\n{inner}\n{end}{after}" if begin and end else text
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 TABLE = Path(__file__).with_name("commands.txt")
-NEED_SOURCES = frozenset({"proverom.gate", "proverom.rules", "proverom.benchtable", "proverom.screens"})
+NEED_SOURCES = frozenset(
+    {"proverom.gate", "proverom.prove", "proverom.rules", "proverom.benchtable", "proverom.screens"}
+)
 USAGE_STATUS = 2
 
 Main: TypeAlias = Callable[[Sequence[str]], int | None]

@@ -1,4 +1,4 @@
-"""`./run check`, `./run test`, `./run prove`: what must hold before a change goes in."""
+"""`./run check`, `./run test`: what must hold before a change goes in."""
 
 from __future__ import annotations
 
@@ -102,12 +102,6 @@ def test(argv: Sequence[str]) -> int:
         return 1
     # a process that dies ends the run: with another in its place, xdist's loadscope may wait for ever
     return _pytest(["-n", "2", "--dist", "loadscope", "--max-worker-restart", "0", *argv], {"PROVEROM_NO_SKIPS": "1"})
-
-
-def prove(argv: Sequence[str]) -> int:
-    """Run the long proofs, one after the other, with more examples."""
-    settings = {"PROVEROM_NO_SKIPS": "1", "HYPOTHESIS_PROFILE": "prove"}
-    return _pytest(["-m", "prove", "--timeout=0", "-o", "faulthandler_timeout=0", *argv], settings)
 
 
 def _pytest(arguments: Sequence[str], settings: Mapping[str, str]) -> int:

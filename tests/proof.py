@@ -23,16 +23,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 FIGURES: Final = "PROVEROM_FIGURES"
 """Environment: the file that figures are added to, one JSON object a line; set by `./run prove`."""
 
-SECONDS: Final = "PROVEROM_PROOF_SECONDS"
-"""Environment: the longest time of one proof; set by `./run prove`."""
+ALL_SECONDS: Final = "PROVEROM_PROVE_SECONDS"
+"""Environment: the time that all proofs share; set by `./run prove`."""
 
 FIRST_SEED: Final = "PROVEROM_PROOF_SEED"
 """Environment: where the seeds begin; set by `./run prove`."""
 
 CI_SECONDS: Final = 3600.0
+
+
+@dataclass(slots=True)
+class Shares:
+    """The time that is left, shared among the proofs that are left."""
+
+    ends: float = 0.0
+    left: int = 0
+
+    def next(self) -> float:
+        """Seconds for the next proof."""
+        share = max(0.0, self.ends - time.monotonic()) / max(1, self.left)
+        self.left -= 1
+        return share
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() > self.ends
+
+
+SHARES: Final = Shares()
 
 
 @dataclass(slots=True)
@@ -68,9 +92,9 @@ class Trial:
 @contextmanager
 def run_proof(name: str, *, ci: int, full: int, block: int = 0) -> Generator[Trial]:
     """Run one proof and write its figures down where `./run prove` asked for them, also when it fails."""
-    file = os.environ.get(FIGURES, "")
-    if file:
-        trial = Trial(name, full, float(os.environ[SECONDS]), int(os.environ[FIRST_SEED]) + block * full)
+    is_long = FIGURES in os.environ
+    if is_long:
+        trial = Trial(name, full, SHARES.next(), int(os.environ[FIRST_SEED]) + block * full)
     else:
         trial = Trial(name, ci, CI_SECONDS, block * ci)
     has_held = False
@@ -78,6 +102,42 @@ def run_proof(name: str, *, ci: int, full: int, block: int = 0) -> Generator[Tri
         yield trial
         has_held = True
     finally:
-        if file:
-            with Path(file).open("a", encoding="utf-8") as page:
-                page.write(json.dumps({**trial.figures(), "held": has_held}) + "\n")
+        if is_long:
+            _write({**trial.figures(), "held": has_held})
+
+
+def _write(row: dict[str, object]) -> None:
+    with Path(os.environ[FIGURES]).open("a", encoding="utf-8") as page:
+        page.write(json.dumps(row) + "\n")
+
+
+# --- under `./run prove`, which loads this module as a plugin ---------------------------------------------------------
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the proofs: those that share the time first, then those that take what they take."""
+    sharing = [item for item in items if "proof" in getattr(item, "fixturenames", ())]
+    marked = [item for item in items if item.get_closest_marker("prove") and item not in sharing]
+    config.hook.pytest_deselected(items=[item for item in items if item not in sharing and item not in marked])
+    items[:] = [*sharing, *marked]
+    SHARES.ends, SHARES.left = time.monotonic() + float(os.environ[ALL_SECONDS]), len(sharing)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """When the time is up, a proof that cannot be shortened is left out, and the page says so."""
+    if SHARES.is_over and "proof" not in getattr(item, "fixturenames", ()):
+        _write({"name": _claim(item.name), "tried": 0, "seconds": 0.0, "held": None})
+        return True
+    return None
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A proof without figures of its own is written down by its name."""
+    if report.when == "call" and "prove" in report.keywords:
+        name = _claim(report.nodeid.rpartition("::")[2])
+        _write({"name": name, "tried": 1, "seconds": round(report.duration, 1), "held": report.passed})
+
+
+def _claim(name: str) -> str:
+    return name.removeprefix("test_").replace("_", " ")
