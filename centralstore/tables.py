@@ -6,7 +6,7 @@ says otherwise. Enumerations are kept as words, lists and maps as JSON, so that 
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Integer, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 __all__ = [
@@ -28,6 +28,9 @@ __all__ = [
     "KeptReadiness",
     "KeptRelease",
     "KeptResult",
+    "LogCheckpoint",
+    "LogLeaf",
+    "LogWitness",
     "OrderAck",
     "Place",
     "Report",
@@ -373,3 +376,37 @@ class KeptResult(SQLModel, table=True):
     findings: list[dict[str, object]] = Field(sa_type=JSON)
     keys_sha256: str
     scored_ms: int = Field(sa_type=BigInteger)
+
+
+class LogLeaf(SQLModel, table=True):
+    """One leaf of the append-only log: that a row of ``kind`` and ``ref`` was kept, by the RFC 6962 hash of its content.
+
+    ``sitting`` "" = of no sitting. Numbered from 0 without a gap; never changed, never deleted.
+    """
+
+    number: int = Field(
+        sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False)
+    )
+    kind: str
+    ref: str
+    sitting: str
+    leaf: bytes = Field(sa_type=LargeBinary)
+
+
+class LogCheckpoint(SQLModel, table=True):
+    """A signed checkpoint of the log (`sync.checkpoint`); never changed, never deleted."""
+
+    size: int = Field(
+        sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False)
+    )
+    at_ms: int = Field(sa_type=BigInteger)
+    data: bytes = Field(sa_type=LargeBinary)
+
+
+class LogWitness(SQLModel, table=True):
+    """A checkpoint cosigned by a witness, whose public key is ``witness`` in hexadecimal digits."""
+
+    size: int = Field(primary_key=True, sa_type=BigInteger)
+    witness: str = Field(primary_key=True)
+    added_ms: int = Field(sa_type=BigInteger)
+    data: bytes = Field(sa_type=LargeBinary)
