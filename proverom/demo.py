@@ -27,7 +27,9 @@ from engine.events import Edited, PlayBegun, Resumed
 from engine.panel import Panel
 from itembank.keyring import KeyFolder
 from itembank.package import open_sealed
+from kiosk.folder import StateFolder
 from kiosk.sound import decode, has_output
+from proverom import kept
 from proverom.heard import Cut, Recording, plays_heard
 from proverom.robot import Person, Robot
 from proverom.sample_room import (
@@ -44,7 +46,7 @@ from sync.release import Ed25519Trust
 from sync.segment import KEY_TIMINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from centralstore.opening import Found
     from itembank.package import Package
@@ -148,7 +150,7 @@ def _attended(folder: Path) -> int:
         helper.join(timeout=10)
         _score(room)
         room.stop_service()
-        attempts = _measure(room, {}, {})
+        attempts = _measure(room, {}, {}, written=kept.written([StateFolder(state).journals]))
     if attempts:
         _print_table(attempts)
     else:
@@ -293,7 +295,8 @@ class Unattended:
             self._tell("scoring: opening with the results key, replaying with the engine; the store holds the results")
             _score(room)
             room.stop_service()
-            attempts = _measure(room, recordings, states, texts)
+            on_disk = kept.written(StateFolder(seat.state).journals for seat in seats)
+            attempts = _measure(room, recordings, states, texts, written=on_disk)
         seconds = round(time.monotonic() - self._begun, 1)
         plain = {
             "seconds": seconds,
@@ -441,15 +444,25 @@ def _measure(
     recordings: dict[str, bytes],
     states: dict[str, str],
     texts: dict[str, str] | None = None,
+    *,
+    written: Mapping[str, frozenset[kept.Identity]],
 ) -> list[dict[str, Any]]:
-    """Score and replay what the store holds, and hold it against what kiosk, sink and robot had."""
+    """Score and replay what the store holds, and hold it against what kiosk, sink, robot and the PCs' disks had."""
     keys = KeyFolder(room.keys)
     held = [keys.results_key()]
     options = argparse.Namespace(content_keys=room.keys / "content-keys", results_key=[room.keys / "results-1.key"])
     heard = {number: Recording.of(data) for number, data in recordings.items()}
     with open_store(room.store) as store:
         rows = [
-            _row(found, held, heard, states, texts or {}, receipts=len(store.envelopes(found.attempt)))
+            _row(
+                found,
+                held,
+                heard,
+                states,
+                texts or {},
+                receipts=len(store.envelopes(found.attempt)),
+                written=written.get(found.attempt, frozenset()),
+            )
             for found in opened_packages(store, options, SITTING)
         ]
     return sorted(rows, key=lambda row: (row["candidate"], [part for part, _ in PARTS].index(row["part"])))
@@ -463,6 +476,7 @@ def _row(
     texts: dict[str, str],
     *,
     receipts: int,
+    written: frozenset[kept.Identity],
 ) -> dict[str, Any]:
     opener = opener_for(found.package, held)
     replayed = replay_attempt(found.attempt, found.envelopes, found.package, opener, found.known)
@@ -502,7 +516,8 @@ def _row(
         "events": len(events),
         "envelopes": len(found.envelopes),
         "receipts": receipts,
-        "lost": len([fault for fault in replayed.bundle.faults if fault.kind == "missing_records"]),
+        "records": len(written),
+        "lost": len(written - kept.received(found.envelopes, found.known.devices)),
         "findings": [finding["sentence"] for finding in scored.findings],
         "kiosk_state_sha256": kiosk_hash,
         "replayed_state_sha256": replayed_hash,
@@ -546,6 +561,7 @@ def _is_good(row: dict[str, Any]) -> bool:
     plays = row.get("plays", {}).values()
     return (
         row["replay_equal"]
+        and row["records"] >= row["events"]
         and row["lost"] == 0
         and row["envelopes"] == row["receipts"]
         and not row["findings"]
