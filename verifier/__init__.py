@@ -1,0 +1,1 @@
+"""An independent check of an exported sitting, written from the published formats alone; see README.md."""
