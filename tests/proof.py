@@ -17,11 +17,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import pytest
 
@@ -104,6 +104,10 @@ def run_proof(name: str, *, ci: int, full: int, block: int = 0) -> Generator[Tri
     finally:
         if is_long:
             _write({**trial.figures(), "held": has_held})
+
+
+Proof: TypeAlias = Callable[..., AbstractContextManager[Trial]]
+"""What the fixture ``proof`` gives: `run_proof`."""
 
 
 def _write(row: dict[str, object]) -> None:
