@@ -81,11 +81,15 @@ def sign_orders(sitting: str, orders: Sequence[Order], order_key: SigningKey) ->
 
 @dataclass(frozen=True, slots=True)
 class OrderList:
-    """The orders of one sitting that a PC has accepted, from number 1 without a gap."""
+    """The orders of one sitting that a PC has accepted, from number 1 without a gap.
+
+    ``also_by``: the order keys of relays that the sitting was lent to (`sync.delegation`); their orders count as well.
+    """
 
     sitting: str
     order_key: VerifyKey
     signed: tuple[SignedOrder, ...] = ()
+    also_by: tuple[VerifyKey, ...] = ()
 
     @property
     def orders(self) -> tuple[Order, ...]:
@@ -160,18 +164,22 @@ class OrderList:
 
     def _check_signature(self, entry: SignedOrder) -> None:
         order = entry.order
-        message = canonical_bytes(plain_of(order))
-        try:
-            self.order_key.verify(
-                _PURPOSE, message, bytes.fromhex(entry.signature), what="order", signer="the store's order key"
-            )
-        except WrongSignatureError as error:
+        if not any(_is_signed_by(key, entry) for key in (self.order_key, *self.also_by)):
             fault = "it is not signed by the store's order key"
-            raise ForgedOrderError(sitting=self.sitting, number=order.number, fault=fault) from error
+            raise ForgedOrderError(sitting=self.sitting, number=order.number, fault=fault)
         if order.sitting != self.sitting:
             raise ForgedOrderError(
                 sitting=self.sitting, number=order.number, fault=f"it was signed for sitting '{order.sitting}'"
             )
+
+
+def _is_signed_by(key: VerifyKey, entry: SignedOrder) -> bool:
+    message = canonical_bytes(plain_of(entry.order))
+    try:
+        key.verify(_PURPOSE, message, bytes.fromhex(entry.signature), what="order", signer="the store's order key")
+    except WrongSignatureError:
+        return False
+    return True
 
 
 def order_attempt(order: Order) -> str:
