@@ -12,8 +12,11 @@ from sqlmodel import Field, SQLModel
 __all__ = [
     "Account",
     "Audit",
+    "Borrowing",
     "Candidate",
+    "CentralReceipt",
     "Conflict",
+    "Contradiction",
     "DayCode",
     "Deviation",
     "Device",
@@ -28,12 +31,15 @@ __all__ = [
     "KeptReadiness",
     "KeptRelease",
     "KeptResult",
+    "Lending",
     "LogCheckpoint",
     "LogLeaf",
     "LogWitness",
     "OrderAck",
     "Place",
+    "RelayedRow",
     "Report",
+    "SentRow",
     "Sitting",
     "SittingPart",
     "SittingRelease",
@@ -379,7 +385,7 @@ class KeptResult(SQLModel, table=True):
 
 
 class LogLeaf(SQLModel, table=True):
-    """One leaf of the append-only log: that a row of ``kind`` and ``ref`` was kept, by the RFC 6962 hash of its content.
+    """One leaf of the append-only log: that a row of ``kind`` and ``ref`` was kept, by its RFC 6962 hash.
 
     ``sitting`` "" = of no sitting. Numbered from 0 without a gap; never changed, never deleted.
     """
@@ -410,3 +416,81 @@ class LogWitness(SQLModel, table=True):
     witness: str = Field(primary_key=True)
     added_ms: int = Field(sa_type=BigInteger)
     data: bytes = Field(sa_type=LargeBinary)
+
+
+class Lending(SQLModel, table=True):
+    """A sitting given to a relay; ``state`` is a word of `centralstore.words.LendingState`. The newest number counts."""
+
+    sitting: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    relay: str = Field(index=True)
+    name: str
+    url: str
+    state: str
+    lent_by: str
+    lent_ms: int = Field(sa_type=BigInteger)
+    ended_by: str = ""
+    ended_ms: int = Field(default=0, sa_type=BigInteger)
+    reason: str = ""
+    delegation: bytes = Field(sa_type=LargeBinary)
+    returned: bytes = Field(default=b"", sa_type=LargeBinary)
+
+
+class Borrowing(SQLModel, table=True):
+    """A sitting that this store, a relay, gives for a central store; ``central`` is that store's public identity.
+
+    ``returned`` is the signed return; not empty: nothing more is given here.
+    """
+
+    sitting: str = Field(primary_key=True)
+    number: int
+    delegation: bytes = Field(sa_type=LargeBinary)
+    central: dict[str, object] = Field(sa_type=JSON)
+    borrowed_ms: int = Field(sa_type=BigInteger)
+    returned: bytes = Field(default=b"", sa_type=LargeBinary)
+    is_return_known: bool = False
+
+
+class CentralReceipt(SQLModel, table=True):
+    """The central store's receipt for an envelope that this relay forwarded, by the envelope's identity."""
+
+    sha256: str = Field(primary_key=True)
+    sitting: str = Field(index=True)
+    is_conflict: bool
+    received_ms: int = Field(sa_type=BigInteger)
+    receipt: bytes = Field(sa_type=LargeBinary)
+
+
+class SentRow(SQLModel, table=True):
+    """A row of a borrowed sitting that the central store has taken in, as it was then."""
+
+    sitting: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    sha256: str
+
+
+class RelayedRow(SQLModel, table=True):
+    """Which row here came from which of a relay's, so that what is told twice is kept once."""
+
+    relay: str = Field(primary_key=True)
+    sitting: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    sha256: str
+    local: str
+
+
+class Contradiction(SQLModel, table=True):
+    """Two stores gave one sitting, and tell something else of the same: shown to staff, kept as evidence."""
+
+    __table_args__ = (UniqueConstraint("sitting", "kind", "subject"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    sitting: str = Field(index=True)
+    kind: str
+    subject: str
+    candidate: str
+    part: str
+    told: dict[str, object] = Field(sa_type=JSON)
+    at_ms: int = Field(sa_type=BigInteger)
