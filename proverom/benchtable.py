@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -29,6 +30,8 @@ ENVIRONMENT = ROOT / ".cache" / "bench-venv"
 TIME_UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "us": 1e-6}
 BEGIN, END = "<!-- bench:start -->", "<!-- bench:end -->"
 HEAD = "| what | median | spread | n | peer | goal | note |\n|---|--:|--:|--:|---|---|---|"
+SIGNS = {"<=": "≤", "≤": "≤", ">=": "≥", "≥": "≥"}
+BOUND = re.compile(r"(<=|≤|>=|≥) ?([0-9][0-9,]*(?:\.[0-9]+)?)(?: ([A-Za-zµ/]+))?")
 # One thread each, so that a figure is about the code and not about how many processors were free.
 PINNED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS"), "1")
 
@@ -140,6 +143,19 @@ def quantity(value: float, unit: str) -> str:
     return f"{figure(seconds / scale)} {name}"
 
 
+def goal_said(goal: str, unit: str) -> str:
+    """A goal as the table says it: a bound in the measurement's unit, or in its own, as a `quantity`; else as it is.
+
+    >>> goal_said("<= 5,000,000 us", "us"), goal_said(">= 1000", "1/s"), goal_said("none set", "s")
+    ('≤ 5 s', '≥ 1000 1/s', 'none set')
+    """
+    bound = BOUND.fullmatch(goal)
+    if bound is None:
+        return goal
+    sign, number, own = bound.groups()
+    return f"{SIGNS[sign]} {quantity(float(number.replace(',', '')), own or unit)}"
+
+
 def table(measured: Sequence[Measurement]) -> str:
     """The measurements as a Markdown table, in their order."""
     return "\n".join([HEAD, *(_line(measurement) for measurement in measured)])
@@ -148,7 +164,7 @@ def table(measured: Sequence[Measurement]) -> str:
 def _line(it: Measurement) -> str:
     peer = f"{it.peer.name}: {quantity(it.peer.median, it.unit)} ({figure(it.peer.ratio)} ×)" if it.peer else ""
     spread = quantity(it.spread, it.unit)
-    cells = (it.name, quantity(it.median, it.unit), spread, str(it.n), peer, it.goal, it.note)
+    cells = (it.name, quantity(it.median, it.unit), spread, str(it.n), peer, goal_said(it.goal, it.unit), it.note)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

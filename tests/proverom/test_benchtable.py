@@ -17,6 +17,7 @@ from proverom.benchtable import (
     Peer,
     ResultError,
     figure,
+    goal_said,
     parse_results,
     put_between,
     quantity,
@@ -54,6 +55,23 @@ def test_a_result_file_becomes_a_row_of_the_table() -> None:
         "| one response routed and scored | 21.4 µs | 800 ns | 2000 | catsim: 427 µs (20 ×) | ≤ 50 µs | A1–B1 \\| B2 |"
     )
     assert line == expected
+
+
+@pytest.mark.parametrize(
+    ("goal", "unit", "said"),
+    [
+        ("≤ 5000000 us", "us", "≤ 5 s"),
+        ("<= 0.03 s", "s", "≤ 30 ms"),
+        ("<= 250", "ms", "≤ 250 ms"),
+        (">= 1000", "1/s", "≥ 1000 1/s"),
+        ("<= 60 MiB", "MiB", "≤ 60 MiB"),
+        ("within 4 GiB", "s", "within 4 GiB"),
+        ("<= 5 quiet, <= 50 at worst", "ms", "<= 5 quiet, <= 50 at worst"),
+        ("", "s", ""),
+    ],
+)
+def test_a_goal_is_said_in_the_unit_its_figure_is_said_in(goal: str, unit: str, said: str) -> None:
+    assert goal_said(goal, unit) == said
 
 
 @pytest.mark.parametrize(
