@@ -1,7 +1,7 @@
 """The store's folder: key files, certificates, settings, database. Made once by ``store init``, private to its owner.
 
 store.json            name, database setting, argon cost
-keys/order.key …      32 raw bytes each: order, ticket, receipt (Ed25519) and box (X25519)
+keys/order.key …      32 raw bytes each: order, ticket, receipt, log (Ed25519) and box (X25519)
 ca.pem ca.key         the store's own certificate authority; PCs pin ca.pem at enrolment
 server.pem server.key certificate for localhost, 127.0.0.1 and the names given
 releases/             test packages as published
@@ -13,7 +13,9 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import os
+import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,6 +37,8 @@ SERVER_DAYS: Final = 825
 """The most that browsers and Apple's rules accept for a private authority's server certificate."""
 
 SIGNING_KEYS: Final = ("order", "ticket", "receipt")
+LOG_KEY: Final = "log"
+"""Signs checkpoints of the log. A store from before there was one gets it when it is opened."""
 
 
 class Settings(Message):
@@ -59,11 +63,12 @@ class Settings(Message):
 
 @dataclass(frozen=True, slots=True)
 class StoreKeys:
-    """The store's private keys: it signs orders, tickets and receipts, and receives sealed shares in its box."""
+    """The store's private keys: it signs orders, tickets, receipts and its log, and opens shares sealed to its box."""
 
     order: SigningKey
     ticket: SigningKey
     receipt: SigningKey
+    log: SigningKey
     box: BoxKey
 
 
@@ -100,16 +105,33 @@ class StoreFolder:
         return self.path / "releases"
 
     def keys(self) -> StoreKeys:
-        """Load the private keys.
+        """Load the private keys; makes the log's where there is none yet.
 
         Raises:
             SetUpError: a key file is missing, of a wrong size, or readable by others.
         """
-        signing = {name: SigningKey(self._key(name)) for name in SIGNING_KEYS}
-        return StoreKeys(signing["order"], signing["ticket"], signing["receipt"], BoxKey(self._key("box")))
+        order, ticket, receipt = (SigningKey(self._key(name)) for name in SIGNING_KEYS)
+        if not self._key_path(LOG_KEY).exists():
+            self._add_key(LOG_KEY)
+        return StoreKeys(order, ticket, receipt, SigningKey(self._key(LOG_KEY)), BoxKey(self._key("box")))
+
+    def _add_key(self, name: str) -> None:
+        """A fresh key under its name, whole or not at all; one that another process made meanwhile stays."""
+        path = self._key_path(name)
+        made = path.with_suffix(f".new-{secrets.token_hex(4)}")
+        try:
+            write_private(made, random_key())
+            with suppress(FileExistsError):
+                os.link(made, path)
+            made.unlink()
+        except OSError as error:
+            raise SetUpError(str(path), f"cannot be written ({error.strerror})", "Free space on the disk.") from error
+
+    def _key_path(self, name: str) -> Path:
+        return self.path / "keys" / f"{name}.key"
 
     def _key(self, name: str) -> bytes:
-        path = self.path / "keys" / f"{name}.key"
+        path = self._key_path(name)
         try:
             mode, raw = stat.S_IMODE(path.stat().st_mode), path.read_bytes()
         except OSError as error:
@@ -161,7 +183,7 @@ def init_folder(
             )
         (path / "keys").mkdir(mode=0o700)
         (path / "releases").mkdir(mode=0o700)
-        for name in (*SIGNING_KEYS, "box"):
+        for name in (*SIGNING_KEYS, LOG_KEY, "box"):
             write_private(path / "keys" / f"{name}.key", random_key())
         _make_certificates(path, ("localhost", "127.0.0.1", *names))
         settings = Settings(

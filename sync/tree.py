@@ -122,7 +122,7 @@ def inclusion_proof(index: int, size: int, nodes: Nodes) -> tuple[bytes, ...]:
 
 
 def consistency_proof(first: int, second: int, nodes: Nodes) -> tuple[bytes, ...]:
-    """PROOF(first, D[second]) of RFC 6962 §2.1.2: that the tree of ``first`` leaves is the beginning of that of ``second``.
+    """PROOF(first, D[second]) of RFC 6962 §2.1.2: that ``first`` leaves are the beginning of ``second``.
 
     Raises:
         SyncUsageError: not 1 <= first <= second.

@@ -11,8 +11,10 @@ from sqlalchemy import Table, and_, bindparam, insert
 from sqlmodel import Session, col, select
 
 from centralstore.errors import DamagedError, NotFoundError, NotNowError, UnknownDeviceError
+from centralstore.leaves import RECEIPT, Leaf, conflict_leaf, place_ref
 from centralstore.records import DeviceView
 from centralstore.store.devices import Devices, require_cleared
+from centralstore.store.log import append
 from centralstore.tables import Conflict, Device, GivenOrder, KeptEnvelope, KeptProgress, Sitting
 from centralstore.words import DeviceState, OrderKind
 from sync import envelope as envelopes
@@ -77,7 +79,11 @@ class Delivery(Devices):
             "first": header.first,
             "last": header.last,
         }
-        receipt = self._receipt_of(header, sha256)
+        now_ms = self.now_ms()
+        receipt = self._receipt_of(header, sha256, now_ms)
+        leaf = Leaf(
+            RECEIPT, place_ref(header.attempt, header.segment, header.first, header.last), header.sitting, receipt
+        )
 
         def work(session: Session) -> Kept:
             # Prepared statements on the bare connection: this is the one path that every PC takes all the time.
@@ -95,11 +101,12 @@ class Delivery(Devices):
                 "device": header.device,
                 "release": header.release,
                 "sha256": sha256,
-                "received_ms": self.now_ms(),
+                "received_ms": now_ms,
                 "data": data,
                 "receipt": receipt,
             }
             connection.execute(_KEEP, row)
+            append(connection, [leaf])
             return Kept(receipt, is_conflict=False)
 
         kept = self._house.database.submit_whole(work)
@@ -218,7 +225,7 @@ class Delivery(Devices):
         require_cleared(view)
         return _Maker(view.id, key)
 
-    def _receipt_of(self, header: envelopes.EnvelopeHeader, sha256: str) -> bytes:
+    def _receipt_of(self, header: envelopes.EnvelopeHeader, sha256: str, now_ms: int) -> bytes:
         receipt = Receipt(
             attempt=header.attempt,
             segment=header.segment,
@@ -226,7 +233,7 @@ class Delivery(Devices):
             last=header.last,
             sha256=sha256,
             device=header.device,
-            stored_utc_ms=self.now_ms(),
+            stored_utc_ms=now_ms,
         )
         return sign_receipt(receipt, self._house.keys.receipt)
 
@@ -239,20 +246,20 @@ class Delivery(Devices):
             Conflict.offered_sha256 == offered.sha256,
         )
         if session.exec(known).first() is None:
-            session.add(
-                Conflict(
-                    sitting=stored.sitting,
-                    attempt=stored.attempt,
-                    segment=stored.segment,
-                    device=device,
-                    first=stored.first,
-                    last=stored.last,
-                    stored_sha256=stored.sha256,
-                    offered_sha256=offered.sha256,
-                    at_ms=self.now_ms(),
-                    data=offered.data,
-                )
+            row = Conflict(
+                sitting=stored.sitting,
+                attempt=stored.attempt,
+                segment=stored.segment,
+                device=device,
+                first=stored.first,
+                last=stored.last,
+                stored_sha256=stored.sha256,
+                offered_sha256=offered.sha256,
+                at_ms=self.now_ms(),
+                data=offered.data,
             )
+            session.add(row)
+            append(session.connection(), [conflict_leaf(row)])
         receipt = Receipt(
             attempt=stored.attempt,
             segment=stored.segment,

@@ -14,7 +14,9 @@ from centralstore.bell import Bell
 from centralstore.database import Database
 from centralstore.errors import NoRightError, NotFoundError, StoreError
 from centralstore.folder import StoreFolder, StoreKeys
+from centralstore.leaves import audit_leaf
 from centralstore.rights import Act, Actor, permits, remedy
+from centralstore.store.log import append
 from centralstore.tables import Audit, Sitting
 
 T = TypeVar("T")
@@ -136,20 +138,21 @@ class Keeper:
         *,
         is_allowed: bool,
     ) -> None:
-        session.add(
-            Audit(
-                at_ms=self.now_ms(),
-                user=actor.user,
-                role=actor.role.value,
-                act=act.name.lower() if isinstance(act, Act) else act,
-                site=where.site,
-                room=where.room,
-                sitting=where.sitting,
-                candidate=where.candidate,
-                is_allowed=is_allowed,
-                detail=detail,
-            )
+        row = Audit(
+            at_ms=self.now_ms(),
+            user=actor.user,
+            role=actor.role.value,
+            act=act.name.lower() if isinstance(act, Act) else act,
+            site=where.site,
+            room=where.room,
+            sitting=where.sitting,
+            candidate=where.candidate,
+            is_allowed=is_allowed,
+            detail=detail,
         )
+        session.add(row)
+        session.flush()  # gives the row its number
+        append(session.connection(), [audit_leaf(row)])
 
     def _where(self, sitting: str, candidate: str = "") -> Where:
         row = self._read(lambda session: session.get(Sitting, sitting))

@@ -7,31 +7,17 @@ transaction, so that a rolled-back job leaves no gap and a failed group needs no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from sqlalchemy import Connection, Table, func, insert, select
 
+from centralstore.leaves import Leaf
 from centralstore.tables import LogLeaf
 from sync.tree import leaf_hash
-
-RECEIPT: Final = "receipt"
-CONFLICT: Final = "conflict"
-ORDER: Final = "order"
-RESULT: Final = "result"
-AUDIT: Final = "audit"
 
 _LEAVES: Final[Table] = LogLeaf.metadata.tables["logleaf"]
 _NEXT: Final = select(func.max(_LEAVES.c.number))
 _ADD: Final = insert(_LEAVES)
-
-
-class Leaf(NamedTuple):
-    """What becomes a leaf: ``content`` are the exact bytes that are hashed, ``sitting`` "" = of no sitting."""
-
-    kind: str
-    ref: str
-    sitting: str
-    content: bytes
 
 
 def append(connection: Connection, leaves: Sequence[Leaf]) -> int:
@@ -50,8 +36,3 @@ def append(connection: Connection, leaves: Sequence[Leaf]) -> int:
             ],
         )
     return first
-
-
-def place_ref(attempt: str, segment: str, first: int, last: int) -> str:
-    """The ref of a receipt's leaf, and the stem of its files in an exported sitting."""
-    return f"{attempt}-{segment}-{first:08d}-{last:08d}"

@@ -13,11 +13,13 @@ from typing import Final, TypeVar
 from sqlmodel import Session, col, delete, select
 
 from centralstore.errors import FieldError, NotFoundError, NotNowError
+from centralstore.leaves import order_leaf
 from centralstore.records import DeviceView, OrderView
 from centralstore.rights import Act, Actor
 from centralstore.store.board import attempt_of, is_running, running_candidates
 from centralstore.store.devices import require_cleared
 from centralstore.store.keeper import House, Keeper
+from centralstore.store.log import append
 from centralstore.store.planning import get_place, get_sitting, programme_of, sitting_parts
 from centralstore.tables import (
     Deviation,
@@ -389,21 +391,21 @@ def append_order(session: Session, house: House, actor: Actor, sitting: Sitting,
     }
     order = parse_model(Order, plain, "order")
     signed = sign_order(order, house.keys.order)
-    session.add(
-        GivenOrder(
-            sitting=sitting.id,
-            number=order.number,
-            kind=decision.kind.value,
-            candidate=decision.candidate,
-            part=decision.part,
-            reason=order.reason,
-            by=actor.user,
-            at_ms=order.at_utc_ms,
-            sha256=order.sha256,
-            data=canonical_bytes(plain_of(signed)),
-        )
+    row = GivenOrder(
+        sitting=sitting.id,
+        number=order.number,
+        kind=decision.kind.value,
+        candidate=decision.candidate,
+        part=decision.part,
+        reason=order.reason,
+        by=actor.user,
+        at_ms=order.at_utc_ms,
+        sha256=order.sha256,
+        data=canonical_bytes(plain_of(signed)),
     )
+    session.add(row)
     session.flush()
+    append(session.connection(), [order_leaf(row)])
     return order.number
 
 

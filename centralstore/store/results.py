@@ -8,9 +8,11 @@ from pathlib import Path
 from sqlmodel import Session, col, select
 
 from centralstore.errors import NotFoundError
+from centralstore.leaves import result_leaf
 from centralstore.records import Enrolled, Known, ResultView, ScoredAttempt
 from centralstore.rights import EVERYWHERE, Act, Actor
 from centralstore.store.keeper import Keeper, Where
+from centralstore.store.log import append
 from centralstore.tables import Candidate, Device, Enrolment, GivenOrder, KeptEnvelope, KeptRelease, KeptResult
 from centralstore.words import ResultState
 from sync.keys import VerifyKey
@@ -129,23 +131,23 @@ class Results(Keeper):
         )
         if same:
             return 0
-        session.add(
-            KeptResult(
-                attempt=scored.attempt,
-                scoring_number=last.scoring_number + 1 if last is not None else 1,
-                scoring_version=scored.scoring_version,
-                sitting=scored.sitting,
-                candidate=scored.candidate,
-                part=scored.part,
-                state=ResultState.HELD.value,
-                level=scored.level,
-                data=scored.data,
-                findings=list(scored.findings),
-                keys_sha256=scored.keys_sha256,
-                scored_ms=self.now_ms(),
-            )
+        row = KeptResult(
+            attempt=scored.attempt,
+            scoring_number=last.scoring_number + 1 if last is not None else 1,
+            scoring_version=scored.scoring_version,
+            sitting=scored.sitting,
+            candidate=scored.candidate,
+            part=scored.part,
+            state=ResultState.HELD.value,
+            level=scored.level,
+            data=scored.data,
+            findings=list(scored.findings),
+            keys_sha256=scored.keys_sha256,
+            scored_ms=self.now_ms(),
         )
+        session.add(row)
         session.flush()
+        append(session.connection(), [result_leaf(row)])
         return 1
 
 
