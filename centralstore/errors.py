@@ -174,6 +174,16 @@ class GoneError(StateError):
         )
 
 
+class LentError(StateError):
+    """A sitting that another store gives: nothing is given here, so that nobody is admitted in two places."""
+
+    code: ClassVar[str] = "lent"
+
+    def __init__(self, what: str, sitting: str, where: str, name: str) -> None:
+        self.name = name
+        super().__init__(f"{what} of sitting {sitting} was refused: the sitting {where}. Do it at {name}.")
+
+
 class SurroundingsError(StoreError):
     """Disk, database, key file or another program failed."""
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from centralstore.words import Attendance, DeviationKind, DeviceState, IncidentKind, OrderKind, Role, SittingState
+from centralstore.words import (
+    Attendance,
+    ContradictionKind,
+    DeviationKind,
+    DeviceState,
+    IncidentKind,
+    LendingState,
+    OrderKind,
+    Role,
+    SittingState,
+)
 from sync.keys import VerifyKey
 from sync.orders import Order
 
@@ -295,6 +305,51 @@ class ConflictView:
     last: int
     stored_sha256: str
     offered_sha256: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LendingView:
+    """A loan of a sitting to a relay; ``ended_ms`` 0 = it lasts."""
+
+    sitting: str
+    number: int
+    relay: str
+    name: str
+    url: str
+    state: LendingState
+    lent_ms: int
+    ended_by: str
+    ended_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BorrowingView:
+    """A sitting that this relay gives for a central store, and how much of what it keeps is there as well.
+
+    ``forwarded`` of ``kept`` envelopes have the central store's receipt. ``is_returned``: nothing more is given here.
+    """
+
+    sitting: str
+    number: int
+    central: str
+    central_url: str
+    is_returned: bool
+    is_return_known: bool
+    forwarded: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContradictionView:
+    """What two stores tell differently of one sitting; ``told`` is what each says, as plain data."""
+
+    kind: ContradictionKind
+    subject: str
+    candidate: str
+    part: str
+    told: dict[str, object]
     at_ms: int
 
 

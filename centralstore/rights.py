@@ -56,6 +56,9 @@ class Act(StrEnum):
     MANAGE_RELEASES = "add releases and grants"
     KEEP_RESULTS = "keep results"
     SEE_RESULTS = "see results"
+    LEND = "lend the sitting to a relay"
+    TAKE_BACK = "take the sitting back without the relay's return"
+    BORROW = "borrow or give back a sitting"
 
 
 _MANAGERS = frozenset({Role.TEST_MANAGER, Role.COMMAND})
@@ -87,6 +90,9 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.MANAGE_RELEASES: frozenset({Role.COMMAND, Role.NATIONAL}),
     Act.KEEP_RESULTS: frozenset({Role.COMMAND}),
     Act.SEE_RESULTS: frozenset({Role.COMMAND, Role.NATIONAL}),
+    Act.LEND: _MANAGERS,
+    Act.TAKE_BACK: _LEADERS,
+    Act.BORROW: _LEADERS,
 }
 """Results are held: no role of a test site sees them before release (reglement 6.5)."""
 

@@ -84,3 +84,20 @@ class OrderKind(StrEnum):
     LEFT_ALONE = "left_alone"
     PERMIT_HANDOVER = "permit_handover"
     CLOSE = "close"
+
+
+class LendingState(StrEnum):
+    """A loan's life: LENT, then RETURNED by the relay with everything, or TAKEN_BACK without it."""
+
+    LENT = "lent"
+    RETURNED = "returned"
+    TAKEN_BACK = "taken_back"
+
+
+class ContradictionKind(StrEnum):
+    """What two stores tell differently of one sitting."""
+
+    ORDER = "order"
+    ATTENDANCE = "attendance"
+    CANDIDATE = "candidate"
+    TWO_ATTEMPTS = "two_attempts"
