@@ -238,7 +238,7 @@ def served(store: Store) -> Generator[str]:
     """The store's service with the staff pages on a free port of this machine; its address."""
     app = build_app(store)
     extend(app, store)
-    made = server(app, store.folder)
+    made = server(app, store)
     with create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=made.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -13,6 +13,7 @@ class Bell:
     def __init__(self, first_version: int) -> None:
         self._first = first_version
         self._lock = threading.Lock()
+        self._is_over = False
         self._versions: dict[str, int] = {}
         self._waiting: defaultdict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = defaultdict(set)
 
@@ -34,12 +35,22 @@ class Bell:
         for loop, waker in waiting:
             loop.call_soon_threadsafe(waker.set)
 
+    def end_waiting(self) -> None:
+        """The service stops: whoever waits goes on at once, and nobody waits any more."""
+        with self._lock:
+            self._is_over = True
+            waiting = [entry for entries in self._waiting.values() for entry in entries]
+            self._waiting.clear()
+        for loop, waker in waiting:
+            loop.call_soon_threadsafe(waker.set)
+
     async def wait(self, topic: str, seen: int, timeout_s: float) -> int:
-        """The version once it differs from ``seen``, or as it is after ``timeout_s`` seconds."""
+        """The version once it differs from ``seen``, or as it is after ``timeout_s`` seconds or when waiting ended."""
         entry = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
-            if self._versions.get(topic, self._first) != seen:
-                return self._versions.get(topic, self._first)
+            version = self._versions.get(topic, self._first)
+            if self._is_over or version != seen:
+                return version
             self._waiting[topic].add(entry)
         try:
             async with asyncio.timeout(timeout_s):
