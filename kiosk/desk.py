@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from engine.state import Phase
@@ -17,6 +17,8 @@ from kiosk.screens import (
 from kiosk.starting import Draft
 from sync.daycode import DayCodeGate
 from sync.progress import Incident, Progress
+from sync.threads import SystemThreads, Threads
+from sync.writer import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +49,7 @@ class Conditions:
     free_needed: int
     locks_on_focus_loss: bool
     text_size: int = 100
+    threads: Threads = field(default_factory=SystemThreads)
 
 
 class Desk:
@@ -78,7 +81,11 @@ class Desk:
         self._show = show
         self._leave = leave
         self._openings = Openings(
-            folder, conditions.device, clock, free_needed=conditions.free_needed, on_trouble=self._on_disk_trouble
+            folder,
+            conditions.device,
+            clock,
+            disk=Disk(files=folder.files, free_needed=conditions.free_needed, threads=conditions.threads),
+            on_trouble=self._on_disk_trouble,
         )
         self._settings = Settings(text_size=conditions.text_size)
         self._draft = Draft()

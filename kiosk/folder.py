@@ -23,18 +23,22 @@ import logging
 import os
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kiosk.clock import Anchor
 from kiosk.errors import SetUpError
 from kiosk.screens import Settings
+from sync.files import DiskFiles, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sync.files import Files
     from sync.keys import VerifyKey
 
 _log = logging.getLogger(__name__)
+_ALIVE_DIGITS: Final = 12
+"""Always as many digits, so that writing over never leaves one of a longer number behind."""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 
@@ -70,10 +74,11 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 class StateFolder:
-    """Paths and small files under the state folder."""
+    """Paths and small files under the state folder; all but keys, certificate and packages go through ``files``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files: Files | None = None) -> None:
         self.root = root
+        self.files = DiskFiles() if files is None else files
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     # --- places -------------------------------------------------------------------------------------------------------
@@ -137,17 +142,34 @@ class StateFolder:
     def read(self, path: Path) -> bytes | None:
         """A file's content; None when it is not there."""
         try:
-            return path.read_bytes()
+            return self.files.read(path)
         except FileNotFoundError:
             return None
 
+    def has(self, path: Path) -> bool:
+        """Whether a file is there."""
+        return path.name in self.files.names(path.parent)
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Replace a file's content: after a power cut the old or the new is there, readable by this user only."""
+        self.files.replace(path, data)
+
     def wipe_secrets(self, sitting: str) -> None:
         """At CLOSED: overwrite and remove what could open content: the release share and the grants."""
-        folder = self.sitting(sitting)
-        for path in (self.share(sitting), *folder.glob("grant-*")):
-            if path.exists():
-                write_over(path)
-                path.unlink()
+        folder, share = self.sitting(sitting), self.share(sitting).name
+        for name in self.files.names(folder):
+            if name == share or name.startswith("grant-"):
+                self._write_over(folder / name)
+                self.files.remove(folder / name)
+
+    def _write_over(self, path: Path) -> None:
+        """Overwrite a file's bytes with zeros before it is removed."""
+        file = self.files.open(path)
+        try:
+            write_whole(file, 0, bytes(len(self.files.read(path))))
+            file.sync()
+        finally:
+            file.close()
 
     def enrolment(self) -> Enrolment | None:
         """What enrolment gave; None before it.
@@ -168,7 +190,7 @@ class StateFolder:
 
     def keep_enrolment(self, enrolment: Enrolment) -> None:
         """Remember what enrolment gave."""
-        write_atomically(self.root / "device.json", json.dumps(asdict(enrolment), indent=1).encode())
+        self.write(self.root / "device.json", json.dumps(asdict(enrolment), indent=1).encode())
 
     def high_water(self) -> dict[str, int]:
         """The newest version seen, by series or sitting."""
@@ -179,7 +201,7 @@ class StateFolder:
         """Remember that a version was seen; never goes back."""
         seen = self.high_water()
         if version > seen.get(name, 0):
-            write_atomically(self.root / "high-water.json", json.dumps({**seen, name: version}).encode())
+            self.write(self.root / "high-water.json", json.dumps({**seen, name: version}).encode())
 
     def settings(self, candidate: str, usual: Settings) -> Settings:
         """How a candidate wants the screen; ``usual`` where nothing valid is kept."""
@@ -196,7 +218,9 @@ class StateFolder:
 
     def keep_settings(self, candidate: str, settings: Settings) -> None:
         """Remember how a candidate wants the screen, if the disk lets it: the test goes on without."""
-        _write_if_possible(self.root / "settings" / f"{_safe(candidate)}.json", json.dumps(asdict(settings)).encode())
+        self._write_if_possible(
+            self.root / "settings" / f"{_safe(candidate)}.json", json.dumps(asdict(settings)).encode()
+        )
 
     def anchor(self, attempt: str) -> Anchor | None:
         """What an attempt's clock was tied to last on this PC; None when nothing valid is kept."""
@@ -208,38 +232,33 @@ class StateFolder:
 
     def keep_alive(self, attempt: str, at_ms: int) -> None:
         """Note that the program is alive, on the attempt's clock; not synced, since only a killed program needs it."""
+        path = self.root / "clocks" / f"{_safe(attempt)}.alive"
         with contextlib.suppress(OSError):
-            (self.root / "clocks" / f"{_safe(attempt)}.alive").write_text(str(at_ms), encoding="ascii")
+            try:
+                file = self.files.open(path)
+            except FileNotFoundError:
+                file = self.files.create(path, 0)
+            try:
+                file.write_at(0, f"{at_ms:0{_ALIVE_DIGITS}}".encode())
+            finally:
+                file.close()
 
     def lived_until(self, attempt: str) -> int:
         """When the program was last alive, on the attempt's clock; 0 when nothing is known."""
-        return _lived(self.root / "clocks" / f"{_safe(attempt)}.alive")
+        try:
+            return int(self.files.read(self.root / "clocks" / f"{_safe(attempt)}.alive"))
+        except (OSError, ValueError):
+            return 0
 
     def keep_anchor(self, attempt: str, anchor: Anchor) -> None:
         """Remember what an attempt's clock is tied to, if the disk lets it: the journal's own times bridge without."""
-        _write_if_possible(self.root / "clocks" / f"{_safe(attempt)}.json", json.dumps(asdict(anchor)).encode())
+        self._write_if_possible(self.root / "clocks" / f"{_safe(attempt)}.json", json.dumps(asdict(anchor)).encode())
 
-
-def _write_if_possible(path: Path, data: bytes) -> None:
-    try:
-        write_atomically(path, data)
-    except OSError as error:
-        _log.warning("%s could not be written: %s", path.name, error.strerror)
-
-
-def _lived(path: Path) -> int:
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0
-
-
-def write_over(path: Path) -> None:
-    """Overwrite a file's bytes with zeros before it is removed."""
-    with path.open("r+b") as file:
-        file.write(b"\0" * path.stat().st_size)
-        file.flush()
-        os.fsync(file.fileno())
+    def _write_if_possible(self, path: Path, data: bytes) -> None:
+        try:
+            self.write(path, data)
+        except OSError as error:
+            _log.warning("%s could not be written: %s", path.name, error.strerror)
 
 
 def _safe(name: str) -> str:

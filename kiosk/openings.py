@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.attempt import Attempt, Given, replay
@@ -17,7 +17,7 @@ from sync.bundle import AttemptBundle, keep_handed_over, read_envelopes, read_jo
 from sync.journal import attempts_in
 from sync.keys import BoxPublic
 from sync.segment import Binding, recovery_opener, recovery_recipient
-from sync.writer import Disk, JournalWriter
+from sync.writer import JournalWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kiosk.room import RoomState
     from sync.keys import BoxKey, VerifyKey
     from sync.ticket import Ticket, TicketCandidate, TicketPart
-    from sync.writer import JournalTrouble
+    from sync.writer import Disk, JournalTrouble
 
 ORDER_SEEN = "order"
 """Kind of the incident that journals an order with no effect on the attempt, so that it never takes effect later."""
@@ -64,13 +64,14 @@ class Openings:
         device: str,
         clock: Clock,
         *,
-        free_needed: int,
+        disk: Disk,
         on_trouble: Callable[[JournalTrouble], None],
     ) -> None:
         self._folder = folder
+        self._files = folder.files
         self._device = device
         self._clock = clock
-        self._free_needed = free_needed
+        self._disk = disk
         self._on_trouble = on_trouble
 
     def local_attempts(self, room: RoomState) -> tuple[KnownAttempt, ...]:
@@ -120,7 +121,7 @@ class Openings:
         Raises:
             SetUpError: the journal cannot be opened, or its package or candidate is not here.
         """
-        bundle = read_journal(self._folder.journals, attempt, recovery_opener(_recovery(room)))
+        bundle = read_journal(self._folder.journals, attempt, recovery_opener(_recovery(room)), files=self._files)
         return self._go_on(room, bundle, is_handover=False)
 
     def take_over(self, room: RoomState, attempt: str, devices: Mapping[str, VerifyKey]) -> Running:
@@ -132,7 +133,7 @@ class Openings:
         opener = recovery_opener(_recovery(room))
         envelopes = room.handovers[attempt]
         bundle = read_envelopes(envelopes, opener, devices, attempt=attempt)
-        keep_handed_over(self._folder.journals, envelopes, devices, attempt=attempt)
+        keep_handed_over(self._folder.journals, envelopes, devices, attempt=attempt, files=self._files)
         return self._go_on(room, bundle, is_handover=True)
 
     # --- inside -------------------------------------------------------------------------------------------------------
@@ -189,7 +190,7 @@ class Openings:
             (*package.manifest.results.recipients(), recovery_recipient(recovery)),
             now_utc_ms=self._clock.wall_ms,
             on_trouble=self._on_trouble,
-            disk=Disk(free_needed=self._free_needed if after is None else 0),
+            disk=self._disk if after is None else replace(self._disk, free_needed=0),
             after=None if after is None else after.recovered(),
         )
         self._folder.keep_anchor(attempt_id, clock.anchor)
@@ -199,7 +200,11 @@ class Openings:
         if room.recovery is None:
             return []
         opener = recovery_opener(room.recovery)
-        return [read_journal(self._folder.journals, attempt, opener) for attempt in attempts_in(self._folder.journals)]
+        journals = self._folder.journals
+        return [
+            read_journal(journals, attempt, opener, files=self._files)
+            for attempt in attempts_in(journals, files=self._files)
+        ]
 
     def _known(self, bundle: AttemptBundle, room: RoomState) -> tuple[int, KnownAttempt] | None:
         begun = _begun(bundle)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import EngineError
@@ -26,6 +26,7 @@ from sync.keys import sha256_hex
 from sync.orders import OrderList
 from sync.outbox import Outbox
 from sync.release import Ed25519Trust, open_device_share, open_grant
+from sync.threads import SystemThreads
 from sync.ticket import open_ticket
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from sync.client import StoreClient
     from sync.keys import BoxKey, DeviceKeys
     from sync.outbox import Delivered
+    from sync.threads import Running, Threads
     from sync.ticket import Ticket, TicketRelease
 
 _log = logging.getLogger(__name__)
@@ -100,6 +102,8 @@ class Room:
         keys: DeviceKeys,
         connect: Callable[[], StoreClient],
         clock: SystemClock,
+        *,
+        threads: Threads | None = None,
     ) -> None:
         self._folder = folder
         self._enrolment = enrolment
@@ -113,14 +117,14 @@ class Room:
         self._wanted: deque[str] = deque()
         self._watch: Watch | None = None
         self._durable: dict[str, int] = {}
-        self._hurry = threading.Event()
-        self._stopping = threading.Event()
+        self._threads = SystemThreads() if threads is None else threads
+        self._hurry = self._threads.waker()
+        self._stopping = self._threads.waker()
         self._lock = threading.Lock()
-        self._outbox = Outbox(folder.journals, device_key=keys.signing, receipt_key=enrolment.key("receipt_key"))
-        self._threads = [
-            threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
-            for name, work in (("room", self._once), ("orders", self._orders_once))
-        ]
+        self._outbox = Outbox(
+            folder.journals, device_key=keys.signing, receipt_key=enrolment.key("receipt_key"), files=folder.files
+        )
+        self._running: list[Running] = []
 
     # --- for the conductor --------------------------------------------------------------------------------------------
 
@@ -132,14 +136,14 @@ class Room:
     def start(self) -> None:
         """Take in what lies in the state folder, then talk to the store from now on."""
         self._load()
-        for thread in self._threads:
-            thread.start()
+        for name, work in (("room", self._once), ("orders", self._orders_once)):
+            self._running.append(self._threads.start(name, partial(self._run, work)))
 
     def stop(self) -> None:
         """End the threads; what is unsent waits for the next start."""
         self._stopping.set()
         self._hurry.set()
-        for thread in self._threads:
+        for thread in self._running:
             thread.join(timeout=STOP_S)
         for client in (self._client, self._orders_client):
             client.close()
@@ -195,18 +199,18 @@ class Room:
 
     def _once(self) -> None:
         """One turn. What fails holds up nothing else: answers go out whatever is wrong with a ticket."""
-        begun = time.monotonic()
+        begun = self._threads.now_s()
         self._attempted(self._send)
         self._attempted(self._ask)
         next_send = begun + SEND_EVERY_S
-        while not self._stopping.is_set() and time.monotonic() < begun + ASK_EVERY_S:
+        while not self._stopping.is_set() and self._threads.now_s() < begun + ASK_EVERY_S:
             hurried = self._hurry.wait(IDLE_S)
             self._hurry.clear()
             if not self._attempted(self._send_reports) or not self._attempted(self._fetch_handovers):
                 self._stopping.wait(RETRY_S)
-            if hurried or time.monotonic() >= next_send:
+            if hurried or self._threads.now_s() >= next_send:
                 self._attempted(self._send)
-                next_send = time.monotonic() + SEND_EVERY_S
+                next_send = self._threads.now_s() + SEND_EVERY_S
 
     def _ask(self) -> None:
         """Time, ticket, packages, grants, share: whatever is missing or newer."""
@@ -233,8 +237,8 @@ class Room:
                 raise DamagedError(what="test package", fault="it is not the one that the ticket names")
             write_atomically(path, data)
         grant = self._folder.grant(sitting, release.release)
-        if not grant.exists() and not self._is_closed():
-            write_atomically(grant, self._client.grant(sitting, release.release))
+        if not self._folder.has(grant) and not self._is_closed():
+            self._folder.write(grant, self._client.grant(sitting, release.release))
 
     def _choose_sitting(self) -> str | None:
         """The sitting to serve: the one here while it is open; else an open before a planned one, the latest day."""
@@ -249,7 +253,7 @@ class Room:
         data = self._client.ticket(sitting)
         ticket = self._opened_ticket(sitting, data)
         if self._state.ticket is None or ticket.version > self._state.ticket.version or ticket.sitting != sitting:
-            write_atomically(self._folder.ticket(sitting), data)
+            self._folder.write(self._folder.ticket(sitting), data)
             self._folder.keep_high_water(f"ticket {sitting}", ticket.version)
         if self._state.ticket is None or self._state.ticket.sitting != sitting:
             none_yet = OrderList(sitting, self._enrolment.key("order_key"))
@@ -294,7 +298,7 @@ class Room:
             if _is_closed(longer):
                 # Wiped before the order is kept: a kill in between leaves nothing that could open anything.
                 self._folder.wipe_secrets(ticket.sitting)
-            write_atomically(self._folder.orders(ticket.sitting), longer.encode())
+            self._folder.write(self._folder.orders(ticket.sitting), longer.encode())
             with self._lock:
                 if self._state.orders is orders:
                     self._state = replace(self._state, orders=longer)
@@ -339,7 +343,7 @@ class Room:
         share = self._folder.read(self._folder.share(sitting))
         if share is None:
             share = client.share(sitting)
-            write_atomically(self._folder.share(sitting), share)
+            self._folder.write(self._folder.share(sitting), share)
         release_share = open_device_share(
             share,
             sitting=sitting,

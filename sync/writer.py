@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from sync.errors import DiskSpaceError, JournalFailedError, SyncUsageError
 from sync.files import DiskFiles, Files, disk_errors
 from sync.journal import SEGMENT_BYTES, Journal, Recovered, next_segment, recover
 from sync.segment import Binding, Link, Recipient, StreamName, new_segment
+from sync.threads import Running, SystemThreads, Threads
 
 FREE_NEEDED: Final = 2**30
 RESERVE_BYTES: Final = 16 * 2**20
@@ -54,13 +54,14 @@ class Disk:
     """The file system and how much room is asked of it, in bytes.
 
     ``free_needed``: less free space refuses a new attempt. ``reserve_bytes``: size of the file that is given up when
-    the disk is full. ``segment_bytes``: reserved for each segment.
+    the disk is full. ``segment_bytes``: reserved for each segment. ``threads``: where the writer's own thread runs.
     """
 
     files: Files = field(default_factory=DiskFiles)
     free_needed: int = FREE_NEEDED
     reserve_bytes: int = RESERVE_BYTES
     segment_bytes: int = SEGMENT_BYTES
+    threads: Threads = field(default_factory=SystemThreads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,12 @@ class JournalWriter:
         self._on_trouble = on_trouble
         self._lock = threading.RLock()
         self._sync_lock = threading.Lock()
-        self._wake = threading.Condition()
+        self._threads = disk.threads
+        self._soon_lock = threading.Lock()
+        self._wake = self._threads.waker()
         self._due: float | None = None
         self._closing = False
-        self._thread: threading.Thread | None = None
+        self._thread: Running | None = None
         self._pending: list[_Pending] = []
         self._left: dict[str, int] = {}
         self._failed: JournalFailedError | None = None
@@ -239,16 +242,17 @@ class JournalWriter:
 
     def commit_soon(self, within_ms: int = SOON_MS) -> None:
         """Have the writer's thread commit within so many milliseconds, together with whatever comes until then."""
-        due = time.monotonic() + within_ms / 1000
-        with self._wake:
+        due = self._threads.now_s() + within_ms / 1000
+        with self._soon_lock:
             if self._closing:
                 raise SyncUsageError(what="the journal writer is closed", remedy="Begin a new one")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
-                self._thread.start()
-            if self._due is None or due < self._due:
+            is_sooner = self._due is None or due < self._due
+            if is_sooner:
                 self._due = due
-                self._wake.notify_all()
+            if self._thread is None:
+                self._thread = self._threads.start("journal-writer", self._run)
+        if is_sooner:
+            self._wake.set()
 
     def close(self) -> None:
         """Commit what is left, stop the thread, let go of the file.
@@ -256,10 +260,10 @@ class JournalWriter:
         Raises:
             JournalFailedError: what was left could not be written.
         """
-        with self._wake:
+        with self._soon_lock:
             self._closing = True
-            self._wake.notify_all()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        self._wake.set()
+        if self._thread is not None:
             self._thread.join()
         try:
             self.commit()
@@ -272,15 +276,22 @@ class JournalWriter:
 
     def _run(self) -> None:
         """The thread: sleep until something is due, commit, again."""
-        while True:
-            with self._wake:
-                while not self._closing and (self._due is None or self._due > time.monotonic()):
-                    self._wake.wait(None if self._due is None else max(0.0, self._due - time.monotonic()))
-                if self._closing:
-                    return
-                self._due = None
+        while not self._closing:
+            self._wake.clear()
+            if self._closing or self._waits():
+                continue
             with contextlib.suppress(JournalFailedError):
                 self.commit()  # on_trouble has told; the next append raises it where someone can act
+
+    def _waits(self) -> bool:
+        """Wait for what is due later, or for anything at all; False when it is due now."""
+        with self._soon_lock:
+            due_in_s = None if self._due is None else self._due - self._threads.now_s()
+            if due_in_s is not None and due_in_s <= 0:
+                self._due = None
+                return False
+        self._wake.wait(due_in_s)
+        return True
 
     def _became_durable(self, journal: Journal, count: int, head: bytes) -> None:
         with self._lock:
