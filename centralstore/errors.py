@@ -210,3 +210,15 @@ class SetUpError(SurroundingsError):
 
     def __init__(self, path: str, problem: str, remedy: str) -> None:
         super().__init__(f"{path}: {problem}. {remedy}")
+
+
+class LogBrokenError(SurroundingsError):
+    """The log in the database is not the one that was signed for: changed, cut off, or an older copy is back."""
+
+    code: ClassVar[str] = "log_broken"
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(
+            f"The store's log: {problem}. Nothing more is signed for it; exams and deliveries go on."
+            " Look with 'store check-log', keep the database as evidence, and tell the witness."
+        )

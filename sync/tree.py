@@ -17,6 +17,8 @@ HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
 """The root of a tree without leaves (RFC 6962 §2.1)."""
 
+TILE_LEVEL: Final = 8
+
 Nodes: TypeAlias = Callable[[int, int], bytes]
 """The hash of the complete subtree (level, index)."""
 
@@ -77,6 +79,62 @@ class Frontier:
     def root(self) -> bytes:
         """The root of the tree so far."""
         return _joined(self._edge)
+
+
+class Tiles:
+    """A growing tree in little memory: its frontier, and its nodes from level `TILE_LEVEL` up (64 bytes a 256 leaves).
+
+    What lies below comes from whoever keeps the leaves, one tile of 256 at a time.
+    """
+
+    __slots__ = ("_frontier", "_levels")
+
+    def __init__(self) -> None:
+        """An empty tree."""
+        self._frontier = Frontier()
+        self._levels: list[bytearray] = []
+
+    @property
+    def size(self) -> int:
+        """Leaves so far."""
+        return self._frontier.size
+
+    @property
+    def root(self) -> bytes:
+        """The root over all of them."""
+        return self._frontier.root
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaves' hashes."""
+        for leaf in leaves:
+            for level, _, found in self._frontier.append(leaf):
+                if level >= TILE_LEVEL:
+                    self._keep(level - TILE_LEVEL, found)
+
+    def nodes(self, read: Callable[[int, int], Sequence[bytes]]) -> Nodes:
+        """All complete subtrees of the tree as it is now.
+
+        Args:
+            read: the leaf hashes from a number up to, not including, another.
+        """
+        tiles: dict[int, list[list[bytes]]] = {}
+
+        def node(level: int, index: int) -> bytes:
+            if level >= TILE_LEVEL:
+                start = index * HASH_BYTES
+                return bytes(self._levels[level - TILE_LEVEL][start : start + HASH_BYTES])
+            tile, place = divmod(index << level, 1 << TILE_LEVEL)
+            if tile not in tiles:
+                low = tile << TILE_LEVEL
+                tiles[tile] = _levels_of(read(low, min(low + (1 << TILE_LEVEL), self.size)))
+            return tiles[tile][level][place >> level]
+
+        return node
+
+    def _keep(self, height: int, found: bytes) -> None:
+        if height == len(self._levels):
+            self._levels.append(bytearray())
+        self._levels[height] += found
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
@@ -201,6 +259,15 @@ def is_consistent(first: int, second: int, first_root: bytes, second_root: bytes
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _levels_of(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """The complete subtrees over some leaves, level by level from the leaves up."""
+    levels = [list(leaves)]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        levels.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
+    return levels
 
 
 def _split(count: int) -> int:

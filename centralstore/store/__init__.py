@@ -15,6 +15,7 @@ from centralstore.migration import upgrade
 from centralstore.store.accounts import Accounts
 from centralstore.store.audit import AuditLog
 from centralstore.store.board import Boards
+from centralstore.store.checkpoints import Checkpoints
 from centralstore.store.delivery import Delivery
 from centralstore.store.imports import Imports
 from centralstore.store.keeper import House, utc_ms
@@ -27,7 +28,19 @@ from centralstore.store.results import Results
 __all__ = ["Store"]
 
 
-class Store(Accounts, Planning, Imports, Boards, Orders, Releases, Delivery, ReadinessRecords, Results, AuditLog):
+class Store(
+    Accounts,
+    Planning,
+    Imports,
+    Boards,
+    Orders,
+    Releases,
+    Delivery,
+    ReadinessRecords,
+    Results,
+    AuditLog,
+    Checkpoints,
+):
     """Everything the store can do. Staff acts take an `Actor`; each is checked, done and logged in one transaction."""
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sqlmodel import Session
@@ -16,7 +16,7 @@ from centralstore.errors import NoRightError, NotFoundError, StoreError
 from centralstore.folder import StoreFolder, StoreKeys
 from centralstore.leaves import audit_leaf
 from centralstore.rights import Act, Actor, permits, remedy
-from centralstore.store.log import append
+from centralstore.store.log import LogBook, append
 from centralstore.tables import Audit, Sitting
 
 T = TypeVar("T")
@@ -36,6 +36,7 @@ class House:
     database: Database
     clock: Callable[[], int]
     bell: Bell
+    log: LogBook = field(default_factory=LogBook)
 
 
 @dataclass(frozen=True, slots=True)
