@@ -100,15 +100,22 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     start = command("start", _start, "start a part of a sitting")
     start.add_argument("sitting")
     start.add_argument("part")
+    _add_results_commands(command)
+    return parser
+
+
+def _add_results_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     score = command("score", _score, "open, replay and score answers; results are held")
     add_key_options(score)
     score.add_argument("--sitting", default="", help="this sitting only")
     results = command("results", _results, "show held results")
     results.add_argument("--sitting", default="")
     results.add_argument("--json", action="store_true", help="all of it, as JSON")
+    erase = command("erase", _erase, "destroy a closed sitting's key timings or personal forms for ever")
+    erase.add_argument("sitting")
+    erase.add_argument("--stream", choices=("keys", "form"), required=True, help="key timings, or the personal form")
     add_export_options(command("export", _export, "write responses under pseudonyms, with a codebook"))
     add_rescore_options(command("rescore", _rescore, "score again with corrected keys, keeping the old values"))
-    return parser
 
 
 # --- setting up and running -------------------------------------------------------------------------------------------
@@ -291,6 +298,13 @@ def _results(arguments: argparse.Namespace) -> int:
             f"{view.sitting}  {view.candidate}  {view.part:<10} {view.level or '–':<9} {route:<22}"
             f" scoring {view.scoring_number}, {view.state}, {len(view.findings)} findings"
         )
+    return 0
+
+
+def _erase(arguments: argparse.Namespace) -> int:
+    done = Desk(arguments.folder).ask("erase", sitting=arguments.sitting, stream=arguments.stream)
+    erased = f"erased in {done['envelopes']} envelopes"
+    print(f"Sitting {arguments.sitting}: {erased}. Backups and sticks made before keep theirs.")
     return 0
 
 

@@ -172,6 +172,10 @@ def _day_code(store: Store, arguments: Answer) -> Answer:
     return {"day_code": store.day_code(COMMAND_LINE, arguments["sitting"])}
 
 
+def _erase(store: Store, arguments: Answer) -> Answer:
+    return {"envelopes": store.erase_stream(COMMAND_LINE, arguments["sitting"], arguments["stream"])}
+
+
 COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "import": _import,
     "token": _token,
@@ -191,4 +195,5 @@ COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "readiness": _readiness,
     "keep-results": _keep_results,
     "note-results-read": _note_results_read,
+    "erase": _erase,
 }

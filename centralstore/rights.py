@@ -55,6 +55,7 @@ class Act(StrEnum):
     SEE_AUDIT = "see the audit log"
     MANAGE_RELEASES = "add releases and grants"
     KEEP_RESULTS = "keep results"
+    ERASE_STREAM = "erase key timings or forms"
     SEE_RESULTS = "see results"
     LEND = "lend the sitting to a relay"
     TAKE_BACK = "take the sitting back without the relay's return"
@@ -89,6 +90,7 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.SEE_AUDIT: _MANAGERS | {Role.NATIONAL},
     Act.MANAGE_RELEASES: frozenset({Role.COMMAND, Role.NATIONAL}),
     Act.KEEP_RESULTS: frozenset({Role.COMMAND}),
+    Act.ERASE_STREAM: frozenset({Role.COMMAND, Role.NATIONAL}),
     Act.SEE_RESULTS: frozenset({Role.COMMAND, Role.NATIONAL}),
     Act.LEND: _MANAGERS,
     Act.TAKE_BACK: _LEADERS,

@@ -14,6 +14,7 @@ from typing import Final
 
 from centralstore.plain import to_plain
 from centralstore.records import Known, ScoredAttempt
+from centralstore.store.erasure import ERASABLE
 from engine.attempt import Attempt, replay, state_sha256
 from engine.errors import EngineError, ResultError
 from engine.events import (
@@ -69,7 +70,7 @@ def replay_attempt(
     attempt: str, envelopes: Iterable[bytes], package: Package, opener: Opener, known: Known
 ) -> Replayed:
     """Open and replay one attempt, collecting everything that is not as it should be."""
-    bundle = read_envelopes(envelopes, opener, known.devices, attempt=attempt)
+    bundle = read_envelopes(envelopes, opener, known.devices, attempt=attempt, erased=ERASABLE)
     findings: list[Finding] = [
         _finding(f"journal.{fault.kind}", fault.sentence, segment=fault.segment) for fault in bundle.faults
     ]

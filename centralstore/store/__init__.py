@@ -17,6 +17,7 @@ from centralstore.store.audit import AuditLog
 from centralstore.store.board import Boards
 from centralstore.store.checkpoints import Checkpoints
 from centralstore.store.delivery import Delivery
+from centralstore.store.erasure import Erasure
 from centralstore.store.imports import Imports
 from centralstore.store.keeper import House, utc_ms
 from centralstore.store.orders import Orders
@@ -38,6 +39,7 @@ class Store(
     Delivery,
     ReadinessRecords,
     Results,
+    Erasure,
     AuditLog,
     Checkpoints,
 ):
