@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from itembank.bank import Bank, read_bank
 from itembank.checks import RouteDuration, check_bank, check_release, listening_durations, narrowed
-from itembank.errors import BankDataError, BankFaultsError, ClipMissingError, ItemBankError
+from itembank.errors import BankDataError, BankFaultsError, ClipMissingError, ItemBankError, ReleaseListError
+from itembank.listcommands import add_key_files, add_metadata_commands, tell_standing
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from itembank.keyring import KeyFolder
     from itembank.publish import Published
+    from itembank.releaselist import ReleaseList
 
 BANKS = Path(__file__).parent.parent / "banks"
 MINUTE_MS = 60_000
@@ -57,12 +59,18 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("release", type=Path, metavar="RELEASE.json")
     release.add_argument("--out", type=Path, required=True, metavar="FILE", help="the package, or a folder for it")
     release.add_argument("--keys", type=Path, required=True, metavar="DIR", help="the authority's keys")
+    release.add_argument("--keep-older", action="store_true", help="older versions stay on the list of current ones")
+    add_key_files(release)
     release.set_defaults(run=_release)
+    add_metadata_commands(commands)
     keys = commands.add_parser("keys", help="the authority's keys").add_subparsers(required=True, metavar="COMMAND")
     init = keys.add_parser("init", help="make the signing key and the results custodians' keys")
     init.add_argument("folder", type=Path, metavar="DIR")
     init.add_argument("--custodians", type=int, default=1, metavar="N")
     init.add_argument("--needed", type=int, default=1, metavar="M", help="how many custodians open answers together")
+    for role in ("root", "targets"):
+        init.add_argument(f"--{role}-keys", type=int, default=1, metavar="N", help=f"how many keys role {role} has")
+        init.add_argument(f"--{role}-needed", type=int, default=1, metavar="M", help="how many of them sign together")
     init.set_defaults(run=_keys)
     grant = commands.add_parser("grant", help="make the grants of a sitting's PCs")
     grant.add_argument("devices", type=Path, metavar="DEVICES.json", help="as the store writes it")
@@ -149,6 +157,8 @@ def _release(arguments: argparse.Namespace) -> int:
     from itembank.keyring import KeyFolder
     from itembank.package import SUFFIX
     from itembank.publish import publish
+    from itembank.releaselist import ReleaseList
+    from sync.metadata import listed_release
 
     path: Path = arguments.release
     bank = read_bank(path.parent.parent)
@@ -158,14 +168,34 @@ def _release(arguments: argparse.Namespace) -> int:
     release = bank.releases[path.stem]
     if faults := check_release(bank, release):
         return _tell(faults)
-    keys = KeyFolder(arguments.keys)
-    packages = publish(bank, release, keys.signing_key(), keys.custodians(), now_utc_ms=_now_utc_ms())
+    keys, current = KeyFolder(arguments.keys), ReleaseList(arguments.keys, tuple(arguments.key_files))
+    signing = keys.signing_key()
+    _check_shared(bank.programmes[release.programme].is_demo, current)
+    packages = publish(bank, release, signing, keys.custodians(), now_utc_ms=_now_utc_ms())
     for package in packages:
         out = _out(arguments.out, package.manifest.release, SUFFIX, is_only=len(packages) == 1)
         key_path = _write_both(out, package, keys)
         print(f"{out}: release {package.manifest.release}, {len(package.data) / 1e6:.1f} MB")
         print(f"  its content key: {key_path} (keep it with the authority)")
+    listed = [listed_release(package.data, package.manifest, signing.public) for package in packages]
+    taken_off = current.add(listed, keep_older=arguments.keep_older, now_utc_ms=_now_utc_ms())
+    print(
+        f"{arguments.keys / 'metadata'}: the list of current releases names {'it' if len(listed) == 1 else 'them'} now"
+    )
+    for older in taken_off:
+        print(f"  {older} is off the list")
     return 0
+
+
+def _check_shared(is_demo: bool, current: ReleaseList) -> None:  # noqa: FBT001 - a plain question
+    """What is no demo is listed by two keys or more; PCs open nothing else."""
+    alone = [role.role for role in current.standing() if role.role in {"root", "targets"} and role.needed == 1]
+    if alone and not is_demo:
+        raise ReleaseListError(
+            current.folder,
+            f"the programme is no demo, but one key of role {alone[0]} alone would list its releases",
+            "Make keys of which two or more are needed ('bank keys init --root-keys 3 --root-needed 2 …')",
+        )
 
 
 def _write_both(out: Path, package: Published, keys: KeyFolder) -> Path:
@@ -183,11 +213,21 @@ def _write_both(out: Path, package: Published, keys: KeyFolder) -> Path:
 
 def _keys(arguments: argparse.Namespace) -> int:
     from itembank.keyring import KeyFolder
+    from itembank.releaselist import Holders, ReleaseList
 
+    root, targets = (
+        Holders(arguments.root_keys, arguments.root_needed),
+        Holders(arguments.targets_keys, arguments.targets_needed),
+    )
     made = KeyFolder(arguments.folder).create(arguments.custodians, arguments.needed)
+    current = ReleaseList(arguments.folder)
+    current.create(root, targets, now_utc_ms=_now_utc_ms())
     print(f"{arguments.folder}: signing key, and {len(made.keys)} results keys of which {made.needed} open answers")
     if made.needed == 1:
         print("  One results key alone is for demo programmes only.")
+    if min(root.needed, targets.needed) == 1:
+        print("  One root or targets key alone is for demo programmes only.")
+    tell_standing(current, _now_utc_ms())
     return 0
 
 

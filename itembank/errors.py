@@ -55,3 +55,10 @@ class KeyFolderError(ItemBankError):
 
     def __init__(self, path: Path, fault: str, remedy: str) -> None:
         super().__init__(f"Key file {path}: {fault}. {remedy}.")
+
+
+class ReleaseListError(ItemBankError):
+    """The authority's list of current releases cannot be made or changed as asked."""
+
+    def __init__(self, where: Path | str, fault: str, remedy: str) -> None:
+        super().__init__(f"List of releases, {where}: {fault}. {remedy}.")

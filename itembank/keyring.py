@@ -5,6 +5,7 @@
     custodians.json                how many of them open answers together, and their public keys
     content-keys/<release>.key     opens one package; never travels with it
     sittings/<sitting>.json        release share and recovery key, until the sitting is CLOSED
+    roles/, metadata/              the list of current releases and who signs it (`itembank.releaselist`)
 
 Small text files, kept offline. Nothing here is ever read by the kiosk or by the store's service.
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 from itembank.errors import KeyFolderError
 from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, plain_of
 from sync.errors import SyncDataError
-from sync.keys import BoxKey, SigningKey
+from sync.keys import KEY_BYTES, BoxKey, SigningKey
 from sync.release import Custodians, SittingSecrets
 
 SIGNING_KEY = "content-signing.key"
@@ -125,28 +126,49 @@ class KeyFolder:
             raise KeyFolderError(self.folder / name, "it is damaged", "Restore it from the backup") from error
 
     def _read(self, name: str) -> str:
-        try:
-            return (self.folder / name).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            remedy = "Name the folder of the keys, or make them with 'bank keys init'"
-            raise KeyFolderError(self.folder / name, f"it cannot be read ({error.strerror})", remedy) from error
+        return _read_text(self.folder / name)
 
     def _hex(self, name: str) -> bytes:
-        try:
-            key = bytes.fromhex(self._read(name))
-        except ValueError as error:
-            raise KeyFolderError(self.folder / name, "it is not hexadecimal", "Restore it from the backup") from error
-        if len(key) != 32:  # noqa: PLR2004  all keys here have 256 bits
-            raise KeyFolderError(self.folder / name, f"it has {len(key)} bytes, not 32", "Restore it from the backup")
-        return key
+        return read_hex_key(self.folder / name)
 
     def _write(self, name: str, text: str, *, mode: int) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        except FileExistsError as error:
-            raise KeyFolderError(path, "it is there already", "Use it, or name another folder") from error
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{text}\n")
-        return path
+        return write_key(self.folder / name, text, mode=mode)
+
+
+def read_hex_key(path: Path) -> bytes:
+    """The 32 bytes of a key file.
+
+    Raises:
+        KeyFolderError: it is not there or is damaged.
+    """
+    try:
+        key = bytes.fromhex(_read_text(path))
+    except ValueError as error:
+        raise KeyFolderError(path, "it is not hexadecimal", "Restore it from the backup") from error
+    if len(key) != KEY_BYTES:
+        raise KeyFolderError(path, f"it has {len(key)} bytes, not {KEY_BYTES}", "Restore it from the backup")
+    return key
+
+
+def write_key(path: Path, text: str, *, mode: int) -> Path:
+    """Write a new file of one line; none is ever overwritten.
+
+    Raises:
+        KeyFolderError: it is there already.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError as error:
+        raise KeyFolderError(path, "it is there already", "Use it, or name another folder") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+    return path
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        remedy = "Name the folder of the keys, or make them with 'bank keys init'"
+        raise KeyFolderError(path, f"it cannot be read ({error.strerror})", remedy) from error

@@ -6,6 +6,8 @@ Three families under `SyncError`, so that a caller can tell them apart: `SyncUsa
 
 from __future__ import annotations
 
+import time
+
 
 class SyncError(Exception):
     """The root of this package's errors; its text is one sentence or two that can be shown to staff."""
@@ -73,6 +75,39 @@ class RollbackError(SyncDataError):
         super().__init__(
             f"The {what} '{name}' has version {version}, but version {seen} was accepted before. "
             f"An older one is never taken; fetch version {seen} or newer."
+        )
+
+
+class ListRefusedError(SyncDataError):
+    """The authority's list of current releases, or what was given out as one, is not taken."""
+
+    def __init__(self, *, why: str) -> None:
+        self.why = why
+        super().__init__(
+            f"The list of current releases was refused: {why}. The list taken before stays in use; "
+            f"fetch it again, and tell the authority if it is refused twice."
+        )
+
+
+class ListExpiredError(SyncDataError):
+    """The authority's list of current releases is out of date. Times are UTC milliseconds."""
+
+    def __init__(self, *, valid_to_utc_ms: int, now_utc_ms: int) -> None:
+        self.valid_to_utc_ms = valid_to_utc_ms
+        super().__init__(
+            f"The list of current releases held until {_minute(valid_to_utc_ms)} and it is {_minute(now_utc_ms)} now "
+            f"(UTC). Connect this PC to the store to fetch a newer one; if the time is wrong, set this PC's clock."
+        )
+
+
+class NotCurrentError(SyncDataError):
+    """A release that the authority's list does not let be used."""
+
+    def __init__(self, release: str, *, why: str) -> None:
+        self.release = release
+        super().__init__(
+            f"Release '{release}' is not opened: {why}. Fetch the list and the release again; "
+            f"if it stays so, ask the authority which release the sitting must use."
         )
 
 
@@ -175,3 +210,7 @@ class StoreRefusedError(StoreError):
         self.code = code
         self.sentence = sentence
         super().__init__(f"The store refused to {action} ({status} {code}): {sentence}")
+
+
+def _minute(utc_ms: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(utc_ms / 1000))

@@ -93,7 +93,7 @@ def test_a_granted_pc_opens_the_package_and_no_other_does(
     whole_demo: Path, keys: KeyFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     authority = KeyFolder(tmp_path / "authority")
-    authority.create(custodians=1, needed=1)
+    assert main(["keys", "init", str(authority.folder)]) == 0
     package = tmp_path / "demo.provrom"
     release = whole_demo / "releases/norskprove-demo.json"
     assert main(["release", str(release), "--keys", str(authority.folder), "--out", str(package)]) == 0
