@@ -105,6 +105,14 @@ class SimulatedDisk:
             after.put(name, bytes(left))
         return after
 
+    def as_it_is(self) -> SimulatedDisk:
+        """A copy of platter and page cache, for a power cut at this moment."""
+        copy = SimulatedDisk(free=self.free)
+        copy.cache = {name: bytearray(data) for name, data in self.cache.items()}
+        copy.platter = {name: bytearray(data) for name, data in self.platter.items()}
+        copy.dirty = {name: set(sectors) for name, sectors in self.dirty.items()}
+        return copy
+
     def put(self, name: Path, data: bytes) -> None:
         self.cache[name] = bytearray(data)
         self.platter[name] = bytearray(data)

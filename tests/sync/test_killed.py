@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sync.bundle import read_journal
+from tests.proof import Proof
 from tests.sync.examples import BINDING, recovery
 from tests.sync.killed_child import write_for_ever
 
@@ -40,20 +42,16 @@ def kill_after(answers: int, folder: Path, mode: str) -> int:
     return told
 
 
-def check(folder: Path, runs: range) -> None:
-    for run in runs:
-        place = folder / str(run)
-        told = kill_after(1 + 7 * run % 40, place, MODES[run % 3])
-        bundle = read_journal(place, BINDING.attempt, recovery())
-        found = [event.at_ms // 1000 for event in bundle.events]
-        assert found == list(range(len(found)))
-        assert len(found) > told
-
-
-def test_a_killed_program_loses_nothing_it_had_written(tmp_path: Path) -> None:
-    check(tmp_path, range(45))
-
-
-@pytest.mark.prove
-def test_a_program_killed_two_thousand_times_loses_nothing(tmp_path: Path) -> None:
-    check(tmp_path, range(2000))
+def test_a_killed_program_loses_nothing_it_had_written(tmp_path: Path, proof: Proof) -> None:
+    with proof("SIGKILLs of a program that writes its journal", ci=200, full=10_000) as trial:
+        trial.count("written answers lost", 0)
+        for seed in trial.seeds():
+            place = tmp_path / str(seed)
+            told = kill_after(1 + 7 * seed % 40, place, MODES[seed % 3])
+            bundle = read_journal(place, BINDING.attempt, recovery())
+            found = [event.at_ms // 1000 for event in bundle.events]
+            assert found == list(range(len(found)))
+            trial.count("answers told of", told + 1)
+            trial.count("written answers lost", max(0, told + 1 - len(found)))
+            shutil.rmtree(place)
+        assert trial.counts["written answers lost"] == 0

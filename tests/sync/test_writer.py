@@ -16,6 +16,7 @@ from sync.errors import DiskSpaceError, FileFailedError, JournalFailedError, Syn
 from sync.journal import recover
 from sync.segment import KEY_TIMINGS
 from sync.writer import RESERVE_NAME, Disk, JournalTrouble, JournalWriter, Position
+from tests.proof import Proof
 from tests.sync.examples import BINDING, FOLDER, NOW, answer, recipients, recovery, results, small_disk
 from tests.sync.simulated_disk import SimulatedDisk
 
@@ -90,19 +91,24 @@ def test_many_threads_may_append_and_commit() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_fault_at_every_operation_loses_nothing_acknowledged(fault: str) -> None:
+def test_one_fault_at_every_operation_loses_nothing_acknowledged(fault: str, proof: Proof) -> None:
     """Every write, sync, extend and create of an attempt fails once, each in a run of its own."""
-    counting = SimulatedDisk()
-    run_attempt(counting, [])
     begun = begin_operations()
-    for place in range(begun, counting.operations):
-        troubles: list[JournalTrouble] = []
-        disk = SimulatedDisk(lambda number, _, place=place: FAULTS[fault] if number == place else None)
-        acknowledged = run_attempt(disk, troubles)
-        assert numbers(disk) == acknowledged == list(range(15)), f"operation {place}"
-        assert [trouble.kind for trouble in troubles] == ["new_segment"]
-        bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=disk)
-        assert {each.kind for each in bundle.faults} <= {"torn_tail", "superseded", "damaged_bytes"}
+    with proof("one fault at every operation of an attempt", ci=2, full=20, block=list(FAULTS).index(fault)) as trial:
+        trial.count("acknowledged records lost", 0)
+        for seed in trial.seeds():
+            counting = SimulatedDisk()
+            run_attempt(counting, [], seed)
+            for place in range(begun, counting.operations):
+                troubles: list[JournalTrouble] = []
+                disk = SimulatedDisk(lambda number, _, place=place: FAULTS[fault] if number == place else None)
+                acknowledged = run_attempt(disk, troubles, seed)
+                trial.count("faults")
+                trial.count("acknowledged records lost", len(set(acknowledged) - set(numbers(disk))))
+                assert numbers(disk) == acknowledged == list(range(15)), f"seed {seed}, operation {place}"
+                assert [trouble.kind for trouble in troubles] == ["new_segment"]
+                bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=disk)
+                assert {each.kind for each in bundle.faults} <= {"torn_tail", "superseded", "damaged_bytes"}
 
 
 def test_two_faults_close_together_lose_nothing_acknowledged_either() -> None:
@@ -126,12 +132,13 @@ def begin_operations() -> int:
     return disk.operations
 
 
-def run_attempt(disk: SimulatedDisk, troubles: list[JournalTrouble]) -> list[int]:
-    """Fifteen answers, a commit every third; which of them were acknowledged."""
+def run_attempt(disk: SimulatedDisk, troubles: list[JournalTrouble], seed: int = 0) -> list[int]:
+    """Fifteen answers and a commit every third, or where the seed puts them; which of them were acknowledged."""
     writer = begin(disk, on_trouble=troubles.append)
+    commits = {2, 5, 8, 11, 14} if seed == 0 else {14, *random.Random(seed).sample(range(14), 5)}
     for number in range(15):
         writer.append(answer(number), utc_ms=NOW)
-        if number % 3 == 2:
+        if number in commits:
             writer.commit()
     return list(range(15))
 
