@@ -181,7 +181,7 @@ class LentError(StateError):
 
     def __init__(self, what: str, sitting: str, where: str, name: str) -> None:
         self.name = name
-        super().__init__(f"{what} of sitting {sitting} was refused: the sitting {where}. Do it at {name}.")
+        super().__init__(f"{what} was refused: sitting {sitting} {where}. Do it at {name}.")
 
 
 class SurroundingsError(StoreError):

@@ -39,6 +39,7 @@ MANIFEST: Final = "release-manifest"
 GRANT: Final = "grant"
 STORE_SHARE: Final = "store-share"
 DEVICE_SHARE: Final = "device-share"
+LENT_SHARE: Final = "lent-share"
 _AUTHORITY: Final = "the authority's content key"
 _MAX_BYTES: Final = 65_536
 
@@ -313,6 +314,32 @@ def open_store_share(data: bytes, *, sitting: str, box: BoxKey, content_key: Ver
         raise NotForUsError(what="release share", field="sitting", expected=sitting, found=share.sitting)
     sealed = _unbase64(share.sealed, "release share")
     return _share(hpke_open(box, sealed, STORE_SHARE, {"sitting": sitting}, what="release share"))
+
+
+def reseal_share(release_share: bytes, *, sitting: str, relay: BoxPublic, ticket_key: SigningKey) -> bytes:
+    """The release share for a relay: sealed to its box key and signed by the central store's ticket key.
+
+    The authority's word stays the last: every grant names the hash of its share (`share_check`).
+    """
+    sealed = hpke_seal(relay, release_share, LENT_SHARE, {"sitting": sitting})
+    return sign_message(LENT_SHARE, _StoreShare(sitting=sitting, sealed=_base64(sealed)), ticket_key)
+
+
+def open_lent_share(data: bytes, *, sitting: str, box: BoxKey, ticket_key: VerifyKey) -> bytes:
+    """The release share, in a relay.
+
+    Raises:
+        DamagedError, WrongSignatureError: not a share of that central store.
+        NotForUsError: of another sitting.
+        CannotOpenError: sealed to another relay.
+    """
+    share = open_message(
+        LENT_SHARE, _StoreShare, data, ticket_key, signer="the central store's ticket key", limit=_MAX_BYTES
+    )
+    if share.sitting != sitting:
+        raise NotForUsError(what="release share", field="sitting", expected=sitting, found=share.sitting)
+    sealed = _unbase64(share.sealed, "release share")
+    return _share(hpke_open(box, sealed, LENT_SHARE, {"sitting": sitting}, what="release share"))
 
 
 def seal_device_share(

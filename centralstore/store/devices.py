@@ -12,6 +12,7 @@ from centralstore.errors import NotFoundError, NotNowError, UnknownDeviceError, 
 from centralstore.records import DeviceView
 from centralstore.rights import Act, Actor, reaches
 from centralstore.store.keeper import Keeper, Where
+from centralstore.store.lent import has_borrowed
 from centralstore.tables import Device, DeviceToken
 from centralstore.words import DeviceState
 from sync.keys import BoxPublic, VerifyKey, hpke_seal
@@ -24,10 +25,25 @@ class Devices(Keeper):
     """Exam PCs."""
 
     def make_token(self, actor: Actor, site: str, room: str) -> str:
-        """A secret that lets one PC enrol for a room, once, within a day."""
+        """A secret that lets one PC enrol for a room, once, within a day.
+
+        Raises:
+            NotNowError: a sitting of that room is borrowed; its PCs are enrolled at the central store.
+        """
         token = secrets.token_urlsafe(24)
         row = DeviceToken(token_sha256=_digest(token), site=site, room=room, expires_ms=self.now_ms() + TOKEN_MS)
-        self._act(actor, Act.MANAGE_DEVICES, Where(site, room), lambda session: session.add(row))
+
+        def work(session: Session) -> None:
+            if has_borrowed(session, site, room):
+                raise NotNowError(
+                    what="Making a token",
+                    where=f"site {site}, room {room}",
+                    why="its sitting is borrowed, and the central store would not know the PC",
+                    remedy="Enrol PCs at the central store before it lends.",
+                )
+            session.add(row)
+
+        self._act(actor, Act.MANAGE_DEVICES, Where(site, room), work)
         return token
 
     def enrol(self, token: str, name: str, x25519: BoxPublic, ed25519: VerifyKey) -> DeviceView:

@@ -16,6 +16,7 @@ from centralstore.errors import NoRightError, NotFoundError, StoreError
 from centralstore.folder import StoreFolder, StoreKeys
 from centralstore.leaves import audit_leaf
 from centralstore.rights import Act, Actor, permits, remedy
+from centralstore.store.lent import GIVING, require_here
 from centralstore.store.log import LogBook, append
 from centralstore.tables import Audit, Sitting
 
@@ -104,6 +105,8 @@ class Keeper:
         def job(session: Session) -> T | _Refused:
             try:
                 require(actor, act, where)
+                if where.sitting and act in GIVING:
+                    require_here(session, where.sitting, f"'{act.value}'")
                 with session.begin_nested():
                     answer = work(session)
                     session.flush()

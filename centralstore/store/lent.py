@@ -8,8 +8,9 @@ from sqlmodel import Session, col, select
 
 from centralstore.errors import LentError
 from centralstore.rights import Act
-from centralstore.tables import Borrowing, Lending
+from centralstore.tables import Borrowing, Lending, Sitting
 from centralstore.words import LendingState
+from sync.keys import VerifyKey
 
 GIVING: Final = frozenset(
     {
@@ -44,3 +45,21 @@ def require_here(session: Session, sitting: str, what: str) -> None:
         central = str(borrowing.central.get("name", ""))
         where = f"was returned to the central store {central} at {borrowing.central.get('url', '')}"
         raise LentError(what, sitting, where, central)
+
+
+def lent_number(session: Session, sitting: str) -> int:
+    """The number of the loan that lasts now; 0 where the sitting is given here."""
+    lending = newest_lending(session, sitting)
+    return lending.number if lending is not None and lending.state == LendingState.LENT.value else 0
+
+
+def central_ticket_key(session: Session, sitting: str) -> VerifyKey | None:
+    """The key of the central store that a sitting was borrowed from; None where it is this store's own."""
+    borrowing = session.get(Borrowing, sitting)
+    return VerifyKey.from_hex(str(borrowing.central["ticket_key"])) if borrowing is not None else None
+
+
+def has_borrowed(session: Session, site: str, room: str) -> bool:
+    """Whether this store, a relay, gives a borrowed sitting in a room."""
+    query = select(Borrowing.sitting).join(Sitting, col(Sitting.id) == col(Borrowing.sitting))
+    return session.exec(query.where(Sitting.site == site, Sitting.room == room)).first() is not None

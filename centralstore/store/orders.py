@@ -19,6 +19,7 @@ from centralstore.rights import Act, Actor
 from centralstore.store.board import attempt_of, is_running, running_candidates
 from centralstore.store.devices import require_cleared
 from centralstore.store.keeper import House, Keeper
+from centralstore.store.lent import require_here
 from centralstore.store.log import append
 from centralstore.store.planning import get_place, get_sitting, programme_of, sitting_parts
 from centralstore.tables import (
@@ -374,7 +375,11 @@ def append_order(session: Session, house: House, actor: Actor, sitting: Sitting,
     """Sign the next order of a sitting and keep it; its number.
 
     Runs inside the one writing transaction, so numbers have no gap and the chain no fork.
+
+    Raises:
+        LentError: another store gives this sitting.
     """
+    require_here(session, sitting.id, f"An order ({decision.kind.value})")
     query = select(GivenOrder).where(GivenOrder.sitting == sitting.id).order_by(col(GivenOrder.number).desc())
     last = session.exec(query.limit(1)).first()
     plain: dict[str, object] = {
@@ -390,15 +395,21 @@ def append_order(session: Session, house: House, actor: Actor, sitting: Sitting,
         "previous_sha256": last.sha256 if last is not None else NO_HASH,
     }
     order = parse_model(Order, plain, "order")
-    signed = sign_order(order, house.keys.order)
+    keep_order(session, sign_order(order, house.keys.order))
+    return order.number
+
+
+def keep_order(session: Session, signed: SignedOrder) -> None:
+    """Keep an order that follows those kept already, with its leaf in the log."""
+    order = signed.order
     row = GivenOrder(
-        sitting=sitting.id,
+        sitting=order.sitting,
         number=order.number,
-        kind=decision.kind.value,
-        candidate=decision.candidate,
-        part=decision.part,
+        kind=order.kind,
+        candidate=order.candidate,
+        part=order.part,
         reason=order.reason,
-        by=actor.user,
+        by=order.by,
         at_ms=order.at_utc_ms,
         sha256=order.sha256,
         data=canonical_bytes(plain_of(signed)),
@@ -406,7 +417,6 @@ def append_order(session: Session, house: House, actor: Actor, sitting: Sitting,
     session.add(row)
     session.flush()
     append(session.connection(), [order_leaf(row)])
-    return order.number
 
 
 def _present(session: Session, sitting: str) -> dict[str, int | str]:

@@ -13,6 +13,7 @@ from centralstore.errors import FieldError, NotFoundError, NotNowError, TakenErr
 from centralstore.records import NewCandidate, NewEnrolment, NewPlace, NewSitting, PartView, PlannedPart, SittingView
 from centralstore.rights import Act, Actor, permits
 from centralstore.store.keeper import Keeper, Where
+from centralstore.store.lent import require_here
 from centralstore.tables import Candidate, Enrolment, KeptRelease, Place, Sitting, SittingPart, SittingRelease
 from centralstore.words import Attendance, SittingState
 from engine.errors import AccommodationError, ProgrammeError
@@ -262,6 +263,7 @@ def insert_place(session: Session, new: NewPlace) -> None:
     """Add a candidate to a sitting's list; see `Planning.add_place`."""
     place = f"sitting '{new.sitting}', candidate '{new.candidate}'"
     sitting = get_sitting(session, new.sitting)
+    require_here(session, new.sitting, "Adding a candidate")
     if sitting.state == SittingState.CLOSED.value:
         raise NotNowError(
             what="Adding a candidate", where=place, why="the sitting is closed", remedy="Choose another sitting."

@@ -15,6 +15,7 @@ from centralstore.records import DeviceView
 from centralstore.rights import EVERYWHERE, Act, Actor
 from centralstore.store.devices import cleared_devices, require_cleared
 from centralstore.store.keeper import Where
+from centralstore.store.lent import central_ticket_key, lent_number, require_here
 from centralstore.store.planning import get_sitting, sitting_parts, sitting_releases
 from centralstore.store.room import Room
 from centralstore.tables import (
@@ -278,8 +279,9 @@ class Releases(Room):
         """
         key = self.content_key()
 
-        def work(session: Session) -> tuple[bytes, bytes]:
+        def work(session: Session) -> tuple[bytes, bytes, VerifyKey | None]:
             row = self._sitting_of(session, device, sitting, "The release share")
+            require_here(session, sitting, "The release share")
             if row.state != SittingState.OPENED.value:
                 raise NotNowError(
                     what="Handing out the release share",
@@ -287,10 +289,14 @@ class Releases(Room):
                     why="it is not opened",
                     remedy="Open it first.",
                 )
-            return row.store_share, session.get_one(Device, device.id).x25519
+            return row.store_share, session.get_one(Device, device.id).x25519, central_ticket_key(session, sitting)
 
-        store_share, public = self._read(work)
-        share = open_store_share(store_share, sitting=sitting, box=self._house.keys.box, content_key=key)
+        store_share, public, central = self._read(work)
+        box = self._house.keys.box
+        if central is None:
+            share = open_store_share(store_share, sitting=sitting, box=box, content_key=key)
+        else:
+            share = open_lent_share(store_share, sitting=sitting, box=box, ticket_key=central)
         return seal_device_share(
             share, sitting=sitting, device=device.id, public=BoxPublic(public), ticket_key=self._house.keys.ticket
         )
@@ -308,6 +314,7 @@ class Releases(Room):
 
         def work(session: Session) -> tuple[Ticket, bytes]:
             row = self._sitting_of(session, device, sitting, "The ticket")
+            require_here(session, sitting, "The ticket")
             if not row.recovery_public:
                 raise NotNowError(
                     what="Making a ticket",
@@ -346,6 +353,7 @@ class Releases(Room):
             "sitting": row.id,
             "date": row.date,
             "state": row.state,
+            "lent": lent_number(session, row.id),
             "ticket_version": _acts_so_far(session),
             "programme": row.programme,
             "releases": [
