@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from engine.errors import CanonicalError
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 Plain: TypeAlias = "str | int | bool | Sequence[Plain] | Mapping[str, Plain] | None"
 
@@ -22,8 +24,16 @@ def canonical_bytes(plain: object) -> bytes:
         CanonicalError: something else was in it (a float, bytes), or a string is not valid Unicode.
     """
     _check(plain, "$")
-    text = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8")
+    return spelled(plain)
+
+
+def spelled(plain: object) -> bytes:
+    """As `canonical_bytes`, for what a JSON reader made without floats: nothing else can be in it.
+
+    Raises:
+        UnicodeEncodeError: a string is not valid Unicode.
+    """
+    return _ENCODER.encode(plain).encode("utf-8")
 
 
 def canonical_sha256(plain: object) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.canonical import canonical_bytes
+from engine.canonical import canonical_bytes, spelled
 from engine.errors import EngineError
 from sync.errors import DamagedError
 
@@ -23,11 +23,19 @@ __all__ = [
     "parse_model",
     "parse_table",
     "plain_of",
+    "read_checked",
     "read_model",
 ]
 
 MAX_INT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
+
+
+def _refuse(_text: str) -> NoReturn:
+    raise ValueError
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
 
 
 class Message(BaseModel):
@@ -53,11 +61,11 @@ def parse_canonical(data: bytes, what: str, *, limit: int) -> object:
     if len(data) > limit:
         raise DamagedError(what=what, fault=f"{len(data)} bytes where {limit} is the most")
     try:
-        value: object = json.loads(data.decode("utf-8"), parse_float=_refuse, parse_constant=_refuse)
-        spelled = canonical_bytes(value)
-    except (ValueError, TypeError, RecursionError, EngineError) as error:
+        value: object = _DECODER.decode(data.decode("utf-8"))
+        is_canonical = spelled(value) == data
+    except (ValueError, TypeError, RecursionError) as error:
         raise DamagedError(what=what, fault="it is not canonical JSON") from error
-    if spelled != data:
+    if not is_canonical:
         raise DamagedError(what=what, fault="it is JSON, but not in canonical form")
     return value
 
@@ -81,10 +89,10 @@ def parse_model(model: type[M], plain: object, what: str) -> M:
         DamagedError: a field is missing, unknown, of the wrong type or out of range; the sentence names it.
     """
     try:
-        spelled = canonical_bytes(plain)
+        data = canonical_bytes(plain)
     except EngineError as error:
         raise DamagedError(what=what, fault="it is not plain data") from error
-    return _validated(model, spelled, what)
+    return read_checked(model, data, what)
 
 
 def read_model(model: type[M], data: bytes, what: str, *, limit: int) -> M:
@@ -94,7 +102,7 @@ def read_model(model: type[M], data: bytes, what: str, *, limit: int) -> M:
         DamagedError: see there.
     """
     parse_canonical(data, what, limit=limit)
-    return _validated(model, data, what)
+    return read_checked(model, data, what)
 
 
 def plain_of(message: Message) -> dict[str, Any]:
@@ -102,11 +110,12 @@ def plain_of(message: Message) -> dict[str, Any]:
     return message.model_dump(mode="json")
 
 
-def _refuse(_text: str) -> NoReturn:
-    raise ValueError
+def read_checked(model: type[M], data: bytes, what: str) -> M:
+    """As `read_model`, for bytes whose size and canonical form were checked already.
 
-
-def _validated(model: type[M], data: bytes, what: str) -> M:
+    Raises:
+        DamagedError: see `parse_model`.
+    """
     try:
         return model.model_validate_json(data)
     except ValidationError as error:

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sync.canonical import Message, canonical_bytes, parse_canonical, parse_model, parse_table, plain_of, read_model
+from sync.canonical import Message, canonical_bytes, parse_canonical, parse_table, plain_of, read_checked, read_model
 from sync.errors import DamagedError, SyncUsageError
 from sync.keys import SIGNATURE_BYTES, SUITE, SigningKey, VerifyKey, sha256_hex
 from sync.segment import (
@@ -30,7 +30,7 @@ from sync.segment import (
     SegmentScan,
     StreamKeys,
     StreamName,
-    chain_after,
+    check_run,
     parse_record,
 )
 
@@ -73,9 +73,19 @@ class Envelope:
 
     header: EnvelopeHeader
     preamble: Preamble = field(repr=False)
-    records: tuple[Record, ...] = field(repr=False)
+    run: bytes = field(repr=False)
     sha256: str
     data: bytes = field(repr=False)
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Its records, taken apart anew at each call: the store, which opens nothing, never needs them."""
+        found: list[Record] = []
+        place = 0
+        while (record := parse_record(self.run, place)) is not None:
+            found.append(record)
+            place += len(record.raw)
+        return tuple(found)
 
     @property
     def key(self) -> tuple[str, str, int, int]:
@@ -171,13 +181,39 @@ def envelope_sha256(data: bytes) -> str:
     return _split(data).sha256
 
 
+class Claim:
+    """An envelope whose header was read to look its device's key up; nothing is verified yet."""
+
+    __slots__ = ("_data", "_header", "_parts")
+
+    def __init__(self, data: bytes) -> None:
+        """Take an envelope apart.
+
+        Raises:
+            DamagedError: not an envelope.
+        """
+        self._data = data
+        self._parts = _split(data)
+        self._header = _header(self._parts)
+
+    @property
+    def device(self) -> str:
+        """The device it says it comes from."""
+        return self._header.device
+
+    def verify(self, device_key: VerifyKey) -> Envelope:
+        """As `verify` for all of its bytes; what it raises, too."""
+        _check_signature(self._parts, device_key)
+        return _checked(self._data, self._parts, self._header, ())
+
+
 def claimed_device(data: bytes) -> str:
-    """The device an envelope says it comes from, to look its key up; nothing is verified yet.
+    """The device an envelope says it comes from; nothing is verified yet.
 
     Raises:
         DamagedError: not an envelope.
     """
-    return _header(_split(data)).device
+    return Claim(data).device
 
 
 def verify(data: bytes, device_key: VerifyKey, *, erased: Collection[StreamName] = ()) -> Envelope:
@@ -193,16 +229,23 @@ def verify(data: bytes, device_key: VerifyKey, *, erased: Collection[StreamName]
         WrongSignatureError: not signed by this device.
     """
     parts = _split(data)
+    _check_signature(parts, device_key)
+    return _checked(data, parts, _header(parts), erased)
+
+
+def _check_signature(parts: _Parts, device_key: VerifyKey) -> None:
     device_key.verify(_PURPOSE, parts.signed, parts.signature, what=_WHAT, signer="the device it names")
-    header = _header(parts)
+
+
+def _checked(data: bytes, parts: _Parts, header: EnvelopeHeader, erased: Collection[StreamName]) -> Envelope:
+    """What remains to be checked once the signature holds."""
     preamble = _preamble(parts.segment, parts.keys)
     for stream in preamble.header.streams:
         if stream.name not in preamble.keys and stream.name not in erased:
             raise DamagedError(what=_WHAT, fault=f"the sealed keys of stream '{stream.name}' are missing")
     _check_agreement(header, preamble.header)
-    records = _records(parts.records, header)
-    _check_chain(header, preamble, records)
-    return Envelope(header, preamble, records, parts.sha256, data)
+    _check_records(parts, header, len(preamble.header.streams))
+    return Envelope(header, preamble, parts.records, parts.sha256, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,11 +328,9 @@ def _header(parts: _Parts) -> EnvelopeHeader:
 @lru_cache(maxsize=256)
 def _preamble(segment: bytes, keys: bytes) -> Preamble:
     """The preamble in these bytes. Remembered, because the envelopes of a segment all carry the same."""
-    plain = {
-        "header": parse_canonical(segment, _WHAT, limit=MAX_HEADER_BYTES),
-        "keys": parse_canonical(keys, _WHAT, limit=MAX_HEADER_BYTES),
-    }
-    return parse_model(Preamble, plain, _WHAT)
+    parse_canonical(segment, _WHAT, limit=MAX_HEADER_BYTES)
+    parse_canonical(keys, _WHAT, limit=MAX_HEADER_BYTES)
+    return read_checked(Preamble, b'{"header":%b,"keys":%b}' % (segment, keys), _WHAT)
 
 
 def _check_agreement(header: EnvelopeHeader, segment: SegmentHeader) -> None:
@@ -298,33 +339,15 @@ def _check_agreement(header: EnvelopeHeader, segment: SegmentHeader) -> None:
             raise DamagedError(what=_WHAT, fault=f"its header and its segment's header differ in '{name}'")
 
 
-def _records(data: bytes, header: EnvelopeHeader) -> tuple[Record, ...]:
-    records: list[Record] = []
-    place = 0
-    while place < len(data):
-        record = parse_record(data, place)
-        if record is None or record.counter != header.first + len(records):
-            raise DamagedError(what=_WHAT, fault=f"record {header.first + len(records)} is not where it should be")
-        records.append(record)
-        place += len(record.raw)
-    if not records or records[-1].counter != header.last:
-        raise DamagedError(what=_WHAT, fault=f"it does not end with record {header.last}")
-    return tuple(records)
-
-
-def _check_chain(header: EnvelopeHeader, preamble: Preamble, records: tuple[Record, ...]) -> None:
-    if header.first == 0 and header.before not in ("", preamble.hash.hex()):
+def _check_records(parts: _Parts, header: EnvelopeHeader, streams: int) -> None:
+    """All records, in one pass; see `check_run`."""
+    if header.first == 0 and header.before not in ("", sha256_hex(parts.segment)):
         raise DamagedError(what=_WHAT, fault="its chain does not begin with the segment's header")
-    chain = bytes.fromhex(header.before) if header.before else None
-    for record in records:
-        if chain is not None:
-            right = chain_after(chain, record.counter, record.type, record.stream, record.ciphertext)
-            if record.chain != right:
-                raise DamagedError(what=_WHAT, fault=f"record {record.counter} does not continue the chain")
-        if record.stream >= len(preamble.header.streams):
-            raise DamagedError(what=_WHAT, fault=f"record {record.counter} names a stream that there is none of")
-        chain = record.chain
-    if records[-1].chain.hex() != header.head:
+    before = bytes.fromhex(header.before) if header.before else None
+    end, head = check_run(parts.records, header.first, before, streams, _WHAT)
+    if end != header.last + 1:
+        raise DamagedError(what=_WHAT, fault=f"it does not end with record {header.last}")
+    if head.hex() != header.head:
         raise DamagedError(what=_WHAT, fault="its head is not the chain's end")
 
 

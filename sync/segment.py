@@ -26,6 +26,9 @@ SEGMENT_MAGIC: Final = b"PVRMJRN1"
 RECORD_MARK: Final = b"\xa5\xc3"
 MAX_HEADER_BYTES: Final = 65_536
 MAX_PAYLOAD_BYTES: Final = 65_536
+MAX_SEGMENT_BYTES: Final = 2**28
+"""Of a segment file: far above what a whole day of key timings fills."""
+
 StreamName = Literal["answers", "keys", "form"]
 STREAMS: Final[tuple[StreamName, ...]] = ("answers", "keys", "form")
 """Answers and edits; key timings; personal-data form. Each has a key of its own, so that one can be erased."""
@@ -40,6 +43,9 @@ _PAD: Final = 32
 _ZEROS: Final = bytes(4096)
 _TAG: Final = 16
 _FIXED: Final = struct.Struct(">2sIQBB")
+_HASHED: Final = 6
+"""Where the chained part of a record begins: counter, type, stream, ciphertext stand as `chain_after` hashes them."""
+
 _CHAIN: Final = 32
 _CRC: Final = 4
 RECORD_OVERHEAD: Final = _FIXED.size + _TAG + _CHAIN + _CRC
@@ -175,7 +181,7 @@ class Preamble(Message):
 
 def keys_commitment(keys: tuple[SealedKey, ...]) -> str:
     """What a header says of a stream's sealed keys: SHA-256 of their canonical bytes, in hexadecimal digits."""
-    return sha256_hex(canonical_bytes([plain_of(key) for key in keys]))
+    return sha256_hex(canonical_bytes([{"recipient": key.recipient, "sealed": key.sealed} for key in keys]))
 
 
 def header_hash(header: SegmentHeader) -> bytes:
@@ -367,6 +373,52 @@ def parse_record(data: bytes, offset: int) -> Record | None:
     return Record(counter, kind, stream, raw[_FIXED.size : -_CHAIN - _CRC], raw[-_CHAIN - _CRC : -_CRC], raw)
 
 
+def check_run(data: bytes, first: int, chain: bytes | None, streams: int, what: str) -> tuple[int, bytes]:
+    """Check a run of whole records, one after the other and nothing else, in one pass; nothing is opened.
+
+    Args:
+        data: the records' bytes.
+        first: the counter that the first record must have; each further one has the next.
+        chain: the chain value before the first record; None where it is not known.
+        streams: how many streams the segment's header names.
+        what: what is checked, for the error's sentence.
+
+    Returns:
+        The counter after the last record and the chain value there.
+
+    Raises:
+        DamagedError: a record is cut, changed, out of its place, breaks the chain or names no stream.
+    """
+    unpack, crc32, view = _FIXED.unpack_from, zlib.crc32, memoryview(data)
+    place, counter = 0, first
+    while place < len(data):
+        if len(data) - place < _MIN_RECORD_BYTES:
+            raise _out_of_place(what, counter)
+        mark, length, found, _, stream = unpack(data, place)
+        end = place + length
+        if (
+            mark != RECORD_MARK
+            or found != counter
+            or not _MIN_RECORD_BYTES <= length <= MAX_RECORD_BYTES
+            or end > len(data)
+            or data[end - _CRC : end] != crc32(view[place : end - _CRC]).to_bytes(_CRC, "big")
+        ):
+            raise _out_of_place(what, counter)
+        value = data[end - _CHAIN - _CRC : end - _CRC]
+        if chain is not None and value != sha256(chain + data[place + _HASHED : end - _CHAIN - _CRC]):
+            raise DamagedError(what=what, fault=f"record {counter} does not continue the chain")
+        if stream >= streams:
+            raise DamagedError(what=what, fault=f"record {counter} names a stream that there is none of")
+        chain, counter, place = value, counter + 1, end
+    if chain is None or counter == first:
+        raise _out_of_place(what, first)
+    return counter, chain
+
+
+def _out_of_place(what: str, counter: int) -> DamagedError:
+    return DamagedError(what=what, fault=f"record {counter} is not where it should be")
+
+
 class RecordOpener:
     """Opens records of one segment with its stream keys."""
 
@@ -454,8 +506,12 @@ def scan_segment(data: bytes) -> SegmentScan:
     """Read a segment file's bytes, whatever state they are in.
 
     Raises:
-        DamagedError: neither copy of the header can be read; the file must then be kept for examination.
+        DamagedError: longer than `MAX_SEGMENT_BYTES`, or neither copy of the header can be read; the file must then be
+            kept for examination.
     """
+    if len(data) > MAX_SEGMENT_BYTES:
+        fault = f"{len(data)} bytes where {MAX_SEGMENT_BYTES} is the most"
+        raise DamagedError(what="journal segment", fault=fault, remedy="Keep the file for examination")
     block, start = _find_header(data)
     preamble = decode_preamble(block)
     records: list[Record] = []
@@ -521,7 +577,7 @@ def _find_header(data: bytes) -> tuple[bytes, int]:
     """A whole header block and where the records begin. The block stands twice, so one may be damaged."""
     length = _block_length(data, 0)
     if length is not None:
-        return data[:length], 2 * length
+        return data[:length], min(2 * length, len(data))
     place = data.find(SEGMENT_MAGIC, 1, 2 * MAX_HEADER_BYTES)
     while place >= 0:
         length = _block_length(data, place)

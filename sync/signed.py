@@ -28,9 +28,9 @@ class _Signed(Message):
 
 def sign_message(kind: str, message: Message, key: SigningKey) -> bytes:
     """A signed message's bytes; ``kind`` names what it is and is bound by the signature."""
-    body = plain_of(message)
-    signature = key.sign(f"signed/{kind}", canonical_bytes(body))
-    return canonical_bytes({"body": body, "kind": kind, "signature": signature.hex()})
+    body = canonical_bytes(plain_of(message))
+    signature = key.sign(f"signed/{kind}", body)
+    return b'{"body":%b,"kind":%b,"signature":"%b"}' % (body, canonical_bytes(kind), signature.hex().encode())
 
 
 def open_message(
