@@ -403,20 +403,18 @@ class Room:
     def _send(self) -> None:
         """Send what is unsent. An envelope that the store refuses is told of and does not hold up the others."""
         watch = self._watch
-        refused: set[str] = set()
-        while not self._stopping.is_set():
-            waiting = self._outbox.pending(self._counts(), most=PARCELS_AT_ONCE + len(refused))
-            parcels = [parcel for parcel in waiting if parcel.sha256 not in refused]
-            for parcel in parcels:
-                try:
-                    self._outbox.received(self._client.deliver(parcel.data))
-                except StoreRefusedError as error:
-                    refused.add(parcel.sha256)
-                    self._change(trouble=str(error))
-            if not parcels:
-                break
-            if not refused:
-                self._in_contact()
+        refused: list[StoreRefusedError] = []
+        received = self._outbox.send(
+            self._client.deliver,
+            self._counts,
+            at_once=PARCELS_AT_ONCE,
+            goes_on=lambda: not self._stopping.is_set(),
+            on_refused=refused.append,
+        )
+        if refused:
+            self._change(trouble=str(refused[-1]))
+        elif received:
+            self._in_contact()
         self._tell_delivered(watch)
 
     def _tell_delivered(self, watch: Watch | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,13 @@ from sync.segment import Hash, Id
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 10.0
+SLOW_ANSWER: Final = 2
+SLOWEST_BYTES_S: Final = 4096
+"""An answer that takes longer than twice the wait for its first bytes, and comes slower than this, is given up."""
 LONG_POLL_MS: Final = 20_000
 MAX_ANSWER_BYTES: Final = 16 * 2**20
+MAX_METADATA_BYTES: Final = 2**20
+NOT_FOUND: Final = 404
 
 T = TypeVar("T")
 
@@ -84,6 +90,8 @@ class StoreClient:
         *,
         now_utc_ms: Callable[[], int],
         transport: httpx.BaseTransport | None = None,
+        connect_s: float = CONNECT_S,
+        read_s: float = READ_S,
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -94,17 +102,19 @@ class StoreClient:
             device_keys: this PC's keys.
             now_utc_ms: the PC's wall clock; `synchronise` corrects it.
             transport: another way to reach the application (in-process in tests); then ``ca_file`` is not used.
+            connect_s, read_s: how long to wait for a connection, and for the next bytes of an answer, in seconds.
         """
         self._url = url.rstrip("/")
         self._device = device_id
         self._keys = device_keys
         self._now_utc_ms = now_utc_ms
         self.offset_ms = 0
+        self._connect_s, self._read_s = connect_s, read_s
         verify: ssl.SSLContext | bool = _pinned(ca_file) if transport is None else True
         self._http = httpx.Client(
             verify=verify,
             transport=transport,
-            timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+            timeout=httpx.Timeout(read_s, connect=connect_s),
             trust_env=False,
             follow_redirects=False,
         )
@@ -162,6 +172,15 @@ class StoreClient:
         """A test package file (`sync.package.decode_package`), of any size up to its own limit."""
         return self._get("fetch the test package", f"/v1/releases/{release}", limit=2**31)
 
+    def metadata(self, name: str) -> bytes | None:
+        """A file of the list of current releases (`sync.metadata`), None where the store has none of that name."""
+        try:
+            return self._get("fetch the list of releases", f"/v1/metadata/{name}", limit=MAX_METADATA_BYTES)
+        except StoreRefusedError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
     def grant(self, sitting: str, release: str) -> bytes:
         """This PC's grant (`sync.release.open_grant`)."""
         return self._get("fetch the grant", "/v1/device/grant", sitting=sitting, release=release)
@@ -177,9 +196,9 @@ class StoreClient:
     def orders(self, sitting: str, *, after: int, wait_ms: int = 0) -> bytes:
         """Orders after a number (`sync.orders.OrderList.extended`); waits up to ``wait_ms`` for one to come."""
         wait_ms = min(wait_ms, LONG_POLL_MS)
-        timeout = READ_S + wait_ms / 1000
+        wait_s = wait_ms / 1000
         return self._get(
-            "fetch the orders", "/v1/orders", timeout=timeout, sitting=sitting, after=str(after), wait_ms=str(wait_ms)
+            "fetch the orders", "/v1/orders", wait_s=wait_s, sitting=sitting, after=str(after), wait_ms=str(wait_ms)
         )
 
     def attempts(self, sitting: str) -> tuple[StoreAttempt, ...]:
@@ -231,10 +250,10 @@ class StoreClient:
     # --- one request --------------------------------------------------------------------------------------------------
 
     def _get(
-        self, action: str, path: str, *, timeout: float = READ_S, limit: int = MAX_ANSWER_BYTES, **query: str
+        self, action: str, path: str, *, wait_s: float = 0.0, limit: int = MAX_ANSWER_BYTES, **query: str
     ) -> bytes:
         target = f"{path}?{urlencode(query)}" if query else path
-        return self._request(action, "GET", target, timeout=timeout, limit=limit).body
+        return self._request(action, "GET", target, wait_s=wait_s, limit=limit).body
 
     def _post(self, action: str, path: str, body: bytes) -> bytes:
         return self._request(action, "POST", path, body=body).body
@@ -246,7 +265,7 @@ class StoreClient:
         target: str,
         *,
         body: bytes = b"",
-        timeout: float = READ_S,
+        wait_s: float = 0.0,
         limit: int = MAX_ANSWER_BYTES,
         accepted: tuple[int, ...] = (200, 201, 202, 204),
     ) -> _Answer:
@@ -258,17 +277,19 @@ class StoreClient:
             )
         if body.startswith(b"{"):
             headers["Content-Type"] = "application/json"
-        answer = self._send(method, target, headers, body, timeout, limit)
+        answer = self._send(method, target, headers, body, wait_s, limit)
         if answer.status not in accepted:
             code, sentence = _refusal(answer.body)
             raise StoreRefusedError(action, status=answer.status, code=code, sentence=sentence)
         return answer
 
     def _send(
-        self, method: str, target: str, headers: dict[str, str], body: bytes, timeout: float, limit: int
+        self, method: str, target: str, headers: dict[str, str], body: bytes, wait_s: float, limit: int
     ) -> _Answer:
-        """Send and read at most ``limit`` bytes."""
-        times = httpx.Timeout(timeout, connect=CONNECT_S)
+        """Send and read at most ``limit`` bytes, which may come slowly but not so slowly that nothing else is done."""
+        patience_s = self._read_s + wait_s
+        times = httpx.Timeout(patience_s, connect=self._connect_s)
+        begun = time.monotonic()
         try:
             with self._http.stream(
                 method, self._url + target, headers=headers, content=body or None, timeout=times
@@ -276,6 +297,8 @@ class StoreClient:
                 received = bytearray()
                 for chunk in answer.iter_bytes():
                     received += chunk
+                    if time.monotonic() - begun > SLOW_ANSWER * patience_s + len(received) / SLOWEST_BYTES_S:
+                        raise StoreUnreachableError(self._url, "its answer comes too slowly")
                     if len(received) > limit:
                         raise DamagedError(what="store's answer", fault=f"it is longer than {limit} bytes")
                 return _Answer(answer.status_code, bytes(received))

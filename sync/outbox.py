@@ -8,7 +8,7 @@ receipt. Losing that file costs nothing but sending again; so a disk that refuse
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -17,7 +17,7 @@ from pydantic import Field
 
 from sync.canonical import Message, canonical_bytes, parse_model, parse_table, plain_of
 from sync.envelope import envelope_sha256, next_range, pack
-from sync.errors import FileFailedError, NotForUsError, SyncDataError
+from sync.errors import FileFailedError, NotForUsError, StoreRefusedError, SyncDataError
 from sync.files import DiskFiles, Files, disk_errors, write_whole
 from sync.journal import SUFFIX, read_segment
 from sync.keys import SigningKey, VerifyKey
@@ -136,6 +136,46 @@ class Outbox:
         self._take(receipt)
         self._append(canonical_bytes({"kind": "receipt", "receipt": data.decode("utf-8")}))
         return receipt
+
+    def send(
+        self,
+        deliver: Callable[[bytes], bytes],
+        durable: Callable[[], Mapping[str, int] | None] = lambda: None,
+        *,
+        at_once: int = 32,
+        goes_on: Callable[[], bool] = lambda: True,
+        on_refused: Callable[[StoreRefusedError], None] = lambda _: None,
+    ) -> int:
+        """Send what waits until nothing does; how many receipts came.
+
+        An envelope that the store refuses is told to ``on_refused`` and does not hold up the others; it waits for the
+        next call. Whatever else goes wrong ends the call, and everything without a receipt waits for the next.
+
+        Args:
+            deliver: sends one envelope and gives the store's receipt (`sync.client.StoreClient.deliver`).
+            durable: asked before each round; what it gives is as in `pending`.
+            at_once: how many envelopes to a round.
+            goes_on: asked before each round; False ends the call.
+            on_refused: told the store's sentence.
+
+        Raises:
+            SyncError: the store is out of reach, or what it answered is no receipt of what was sent.
+        """
+        refused: set[str] = set()
+        received = 0
+        while goes_on():
+            waiting = self.pending(durable(), most=at_once + len(refused))
+            parcels = [parcel for parcel in waiting if parcel.sha256 not in refused]
+            if not parcels:
+                break
+            for parcel in parcels:
+                try:
+                    self.received(deliver(parcel.data))
+                    received += 1
+                except StoreRefusedError as error:
+                    refused.add(parcel.sha256)
+                    on_refused(error)
+        return received
 
     def delivered(self, attempt: str, durable: Mapping[str, int] | None = None) -> Delivered:
         """How far an attempt has come. ``durable`` as in `pending`.

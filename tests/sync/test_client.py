@@ -12,6 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -211,6 +212,29 @@ def test_an_answer_that_is_too_long_or_not_what_was_agreed_is_refused(store: Sto
             client.synchronise()
         with pytest.raises(DamagedError, match="not base64"):
             client.envelopes("a1")
+
+
+def test_an_answer_that_drips_is_given_up_and_one_that_comes_slowly_is_not() -> None:
+    drop = threading.Event()
+
+    def dripping(pieces: int, size: int) -> httpx.MockTransport:
+        def stream() -> Generator[bytes]:
+            for _ in range(pieces):
+                drop.wait(0.02)
+                yield b"x" * size
+
+        return httpx.MockTransport(lambda _request: httpx.Response(200, content=stream()))
+
+    def client(transport: httpx.BaseTransport) -> StoreClient:
+        keys = device("pc-07")
+        return StoreClient(
+            "https://store", None, "pc-07", keys, now_utc_ms=lambda: NOW, transport=transport, read_s=0.1
+        )
+
+    with client(dripping(10_000, 1)) as slow, pytest.raises(StoreUnreachableError, match="its answer comes too slowly"):
+        slow.ticket("s1")
+    with client(dripping(20, 4096)) as steady:
+        assert len(steady.package("r1")) == 20 * 4096
 
 
 def test_a_ca_file_that_is_none_is_told(tmp_path: Path) -> None:
