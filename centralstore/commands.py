@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from centralstore.csvfile import MAX_FILE_BYTES
 from centralstore.desk import Desk
 from centralstore.errors import SetUpError, StoreError
-from centralstore.folder import init_folder, open_folder, set_content_key
+from centralstore.folder import init_folder, open_folder, pin_root, set_content_key
 from centralstore.keyfiles import add_export_options, add_key_options, add_rescore_options, read_results_keys
 from itembank.errors import ItemBankError
 from sync.errors import SyncError
@@ -65,8 +66,9 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     init.add_argument("names", nargs="*", metavar="NAME", help="further names or addresses of this machine")
     init.add_argument("--database", default="", metavar="URL", help="another database than the folder's SQLite file")
     init.add_argument("--content-key", default="", metavar="KEY", help="the authority's public key or its file")
-    trust = command("trust", _trust, "set the authority's key whose releases are genuine")
-    trust.add_argument("key", metavar="KEY", help="64 hexadecimal digits, or the file that holds them")
+    trust = command("trust", _trust, "set the authority's key whose releases are genuine, or pin its root file")
+    trust.add_argument("key", metavar="KEY", nargs="?", help="64 hexadecimal digits, or the file that holds them")
+    trust.add_argument("--root", type=Path, metavar="1.root.json", help="who signs the list of current releases")
     run = command("run", lambda arguments: _run(arguments, extend), "serve the exam PCs and the staff pages")
     run.add_argument("--host", default="127.0.0.1")
     run.add_argument("--port", type=int, default=8443)
@@ -74,6 +76,8 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     people.add_argument("file", type=Path, metavar="FILE.csv")
     release = command("add-release", _add_release, "take in a test package")
     release.add_argument("file", type=Path, metavar="PACKAGE")
+    metadata = command("add-metadata", _add_metadata, "take in the authority's list of current releases")
+    metadata.add_argument("metadata", type=Path, metavar="FOLDER", help="the authority's metadata folder")
     token = command("token", _token, "make a one-time token that lets one PC enrol for a room")
     token.add_argument("--sitting", default="", help="the room of this sitting")
     token.add_argument("--site", default="")
@@ -132,9 +136,23 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _trust(arguments: argparse.Namespace) -> int:
-    set_content_key(open_folder(arguments.folder), _key_text(arguments.key))
-    print(f"{arguments.folder}: releases signed by this key are genuine. A running service must be started again.")
+    folder = open_folder(arguments.folder)
+    if arguments.root:
+        pin_root(folder, _bytes(arguments.root))
+        print(f"{folder.authority_root}: the list of current releases is checked with this root.")
+    if arguments.key:
+        set_content_key(folder, _key_text(arguments.key))
+        print(f"{arguments.folder}: releases signed by this key are genuine. A running service must be started again.")
+    elif not arguments.root:
+        raise SetUpError("trust", "neither a key nor --root is given", "Give the authority's public files.")
     return 0
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SetUpError(str(path), f"cannot be read ({error.strerror})", "Name the file.") from error
 
 
 def _key_text(given: str) -> str:
@@ -161,6 +179,8 @@ def _tell(sentence: str) -> None:
 def _import(arguments: argparse.Namespace) -> int:
     path: Path = arguments.file
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise SetUpError(str(path), f"is longer than {MAX_FILE_BYTES} bytes", "Divide the file.")
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
         raise SetUpError(str(path), f"cannot be read ({error.strerror})", "Name the CSV file.") from error
@@ -174,6 +194,14 @@ def _import(arguments: argparse.Namespace) -> int:
 def _add_release(arguments: argparse.Namespace) -> int:
     taken = Desk(arguments.folder).ask("add-release", file=str(arguments.file.resolve()))
     print(f"Release {taken['release']} is here.")
+    return 0
+
+
+def _add_metadata(arguments: argparse.Namespace) -> int:
+    taken = Desk(arguments.folder).ask("add-metadata", folder=str(arguments.metadata.resolve()))
+    print(
+        f"The list of current releases, version {taken['version']}, is here: {', '.join(taken['releases']) or 'empty'}."
+    )
     return 0
 
 

@@ -91,6 +91,18 @@ def _add_release(store: Store, arguments: Answer) -> Answer:
     return {"release": store.add_release(COMMAND_LINE, data)}
 
 
+def _add_metadata(store: Store, arguments: Answer) -> Answer:
+    folder = Path(arguments["folder"])
+    try:
+        files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.json"))}
+    except OSError as error:
+        raise SetUpError(str(folder), f"cannot be read ({error.strerror})", "Name the authority's folder.") from error
+    if not files:
+        raise SetUpError(str(folder), "no list of releases is there", "Name the authority's metadata folder.")
+    current = store.add_metadata(COMMAND_LINE, files)
+    return {"version": current.version, "releases": sorted(current.releases)}
+
+
 def _add_grants(store: Store, arguments: Answer) -> Answer:
     try:
         grants = read_grants(Path(arguments["file"]))
@@ -176,6 +188,10 @@ def _erase(store: Store, arguments: Answer) -> Answer:
     return {"envelopes": store.erase_stream(COMMAND_LINE, arguments["sitting"], arguments["stream"])}
 
 
+def _checkpoint(store: Store, _arguments: Answer) -> Answer:
+    return {"checkpoint": store.checkpoint().decode(), "log_key": store.log_key.hex}
+
+
 COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "import": _import,
     "token": _token,
@@ -183,6 +199,7 @@ COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "revoke-device": _revoke,
     "devices": _devices,
     "add-release": _add_release,
+    "add-metadata": _add_metadata,
     "add-grants": _add_grants,
     "sittings": _sittings,
     "open": _open,
@@ -195,5 +212,6 @@ COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "readiness": _readiness,
     "keep-results": _keep_results,
     "note-results-read": _note_results_read,
+    "checkpoint": _checkpoint,
     "erase": _erase,
 }

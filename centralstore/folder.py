@@ -4,6 +4,7 @@ store.json            name, database setting, argon cost
 keys/order.key …      32 raw bytes each: order, ticket, receipt, log (Ed25519) and box (X25519)
 ca.pem ca.key         the store's own certificate authority; PCs pin ca.pem at enrolment
 server.pem server.key certificate for localhost, 127.0.0.1 and the names given
+authority-root.json   the authority's root file, given by hand: who signs the list of current releases
 releases/             test packages as published
 store.sqlite          the database, unless the setting names another
 """
@@ -28,7 +29,7 @@ from pydantic import ValidationError
 
 from centralstore.errors import SetUpError
 from sync.canonical import Message, canonical_bytes, plain_of
-from sync.errors import DamagedError
+from sync.errors import DamagedError, SyncDataError
 from sync.keys import KEY_BYTES, BoxKey, SigningKey, VerifyKey, random_key
 from sync.passwords import PRODUCTION_COST, Cost
 
@@ -98,6 +99,11 @@ class StoreFolder:
     def server_key(self) -> Path:
         """The server's private key."""
         return self.path / "server.key"
+
+    @property
+    def authority_root(self) -> Path:
+        """The authority's root file, pinned; everything about the list of releases is checked with it."""
+        return self.path / "authority-root.json"
 
     @property
     def releases(self) -> Path:
@@ -226,6 +232,28 @@ def set_content_key(folder: StoreFolder, key: str) -> StoreFolder:
             str(folder.path), f"cannot be written ({error.strerror})", "Free space on the disk."
         ) from error
     return StoreFolder(folder.path, settings)
+
+
+def pin_root(folder: StoreFolder, root: bytes) -> None:
+    """Pin the authority's root file, as it was brought here by hand.
+
+    Raises:
+        SetUpError: it is none, another one is pinned already, or the disk refused.
+    """
+    from sync.metadata import check_root  # noqa: PLC0415 - only this command loads it
+
+    path = folder.authority_root
+    try:
+        check_root(root)
+        if path.exists() and path.read_bytes() != root:
+            remedy = "Later roots come with the list by themselves; only for another authority, remove this file first."
+            raise SetUpError(str(path), "another root is pinned here", remedy)
+        if not path.exists():
+            write_private(path, root)
+    except SyncDataError as error:
+        raise SetUpError("root", str(error).rstrip("."), "Name the authority's metadata/1.root.json.") from error
+    except OSError as error:
+        raise SetUpError(str(path), f"cannot be written ({error.strerror})", "Free space on the disk.") from error
 
 
 def write_private(path: Path, data: bytes) -> None:

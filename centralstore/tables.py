@@ -234,6 +234,14 @@ class KeptRelease(SQLModel, table=True):
     added_ms: int = Field(sa_type=BigInteger)
 
 
+class KeptMetadata(SQLModel, table=True):
+    """A file of the authority's list of current releases by its name, or what this store must not forget of it."""
+
+    name: str = Field(primary_key=True)
+    data: bytes = Field(sa_type=LargeBinary)
+    added_ms: int = Field(sa_type=BigInteger)
+
+
 class KeptGrant(SQLModel, table=True):
     """What one PC needs, besides the release share, to open a release in a sitting."""
 

@@ -18,8 +18,10 @@ from centralstore.store.board import Boards
 from centralstore.store.checkpoints import Checkpoints
 from centralstore.store.delivery import Delivery
 from centralstore.store.erasure import Erasure
+from centralstore.store.exported import Exports
 from centralstore.store.imports import Imports
 from centralstore.store.keeper import House, utc_ms
+from centralstore.store.metadata import ReleaseLists
 from centralstore.store.orders import Orders
 from centralstore.store.planning import Planning
 from centralstore.store.readiness import ReadinessRecords
@@ -36,12 +38,14 @@ class Store(
     Boards,
     Orders,
     Releases,
+    ReleaseLists,
     Delivery,
     ReadinessRecords,
     Results,
     Erasure,
     AuditLog,
     Checkpoints,
+    Exports,
 ):
     """Everything the store can do. Staff acts take an `Actor`; each is checked, done and logged in one transaction."""
 
