@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from centralstore.csvfile import MAX_FILE_BYTES
 from centralstore.desk import Desk
 from centralstore.errors import SetUpError, StoreError
+from centralstore.evidence.commands import add_commands as add_evidence_commands
 from centralstore.folder import init_folder, open_folder, pin_root, set_content_key
 from centralstore.keyfiles import add_export_options, add_key_options, add_rescore_options, read_results_keys
 from itembank.errors import ItemBankError
@@ -105,6 +106,7 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     start.add_argument("sitting")
     start.add_argument("part")
     _add_results_commands(command)
+    add_evidence_commands(command)
     return parser
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
+from pydantic import JsonValue
 from sqlmodel import Session, col, select
 
 from centralstore.errors import FieldError, LogBrokenError
 from centralstore.store.keeper import House, Keeper
 from centralstore.store.log import LogBook
 from centralstore.tables import LogCheckpoint, LogWitness
+from sync.canonical import Message, parse_model
 from sync.checkpoint import Checkpoint, sign_checkpoint, verify_cosigned
 from sync.keys import VerifyKey
+from sync.segment import NO_HASH
+from sync.signed import sign_message
 from sync.tree import Nodes, consistency_proof, inclusion_proof, is_consistent, is_included, root_at
 
 ASKED_SECONDS: Final = 1.0
@@ -28,6 +33,20 @@ class Inclusion:
     size: int
     leaf: bytes
     path: tuple[bytes, ...]
+
+
+class Contents(Message):
+    """``bundle.json``, the signed table of contents of an exported sitting (``docs/formats.md``)."""
+
+    format: Literal[1]
+    made_utc_ms: int
+    store: dict[str, str]
+    sitting: dict[str, JsonValue]
+    devices: list[dict[str, JsonValue]]
+    enrolments: list[dict[str, JsonValue]]
+    staff: list[dict[str, str]]
+    delegations: list[str]
+    files: list[dict[str, JsonValue]]
 
 
 class Checkpoints(Keeper):
@@ -156,10 +175,32 @@ class Checkpoints(Keeper):
         self._write(keep)
         return seen
 
-    def witnessed(self) -> tuple[bytes, ...]:
-        """The cosigned checkpoints that are here, smallest log first."""
-        query = select(LogWitness.data).order_by(col(LogWitness.size), col(LogWitness.witness))
-        return self._read(lambda session: tuple(session.exec(query).all()))
+    def witnessed(self) -> tuple[tuple[bytes, VerifyKey], ...]:
+        """The cosigned checkpoints that are here with their witnesses' keys, smallest log first."""
+        query = select(LogWitness).order_by(col(LogWitness.size), col(LogWitness.witness))
+
+        def work(session: Session) -> tuple[tuple[bytes, VerifyKey], ...]:
+            return tuple((row.data, VerifyKey.from_hex(row.witness)) for row in session.exec(query).all())
+
+        return self._read(work)
+
+    def signed_contents(self, contents: Mapping[str, object]) -> bytes:
+        """The table of contents of an export: ``contents`` with this store's public keys, signed by the log's key.
+
+        Raises:
+            DamagedError (sync): ``contents`` lacks a field of `Contents`, or has another.
+        """
+        keys, settings = self._house.keys, self._house.folder.settings
+        store = {
+            "id": settings.name,
+            "order_key": keys.order.public.hex,
+            "ticket_key": keys.ticket.public.hex,
+            "receipt_key": keys.receipt.public.hex,
+            "content_key": settings.content_key or NO_HASH,
+            "log_key": keys.log.public.hex,
+        }
+        body = {**contents, "format": 1, "made_utc_ms": self.now_ms(), "store": store}
+        return sign_message("bundle", parse_model(Contents, body, "table of contents"), keys.log)
 
 
 def _keep(session: Session, made: Checkpoint, data: bytes) -> None:

@@ -1,0 +1,1 @@
+"""What lets others check the store: exported sittings, witnesses, the check of its own log, backups."""
