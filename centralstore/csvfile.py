@@ -28,10 +28,23 @@ from typing import Final
 from centralstore.records import NewAccount, NewCandidate, NewEnrolment, NewPlace, NewSitting, PlannedPart
 from centralstore.words import Role
 
-_PART_TIME: Final = re.compile(r"(\S+)\s+(\d\d:\d\d)-(\d\d:\d\d)")
-_OFFSET: Final = re.compile(r"[+-]\d\d:\d\d")
+_PART_TIME: Final = re.compile(r"(\S+)\s+([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})")
+_OFFSET: Final = re.compile(r"[+-][0-9]{2}:[0-9]{2}")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER: Final = re.compile(r"[0-9]{1,4}")
 _YES_NO: Final = {"yes": True, "no": False}
 MINUTE_MS: Final = 60_000
+
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2999
+_LONGEST_QUOTE: Final = 60
+
+MAX_FILE_BYTES: Final = 4 * 2**20
+"""Of a file of people and sittings: some 40 000 candidates. Checked before anything is read of it."""
+
+MOST_PROBLEMS: Final = 200
+LONGEST_CELL: Final = 1_000
+"""Characters of one cell; a list of parts is the longest."""
 
 
 @dataclass(slots=True)
@@ -56,12 +69,18 @@ Row = Mapping[str, str]
 
 
 def parse_people(text: str) -> ImportPlan:
-    """Read a file's text; every malformed row becomes one sentence in ``problems``."""
+    """Read a file's text; every malformed row becomes one sentence in ``problems``, up to `MOST_PROBLEMS`."""
     plan = ImportPlan()
+    if len(text) > MAX_FILE_BYTES:
+        plan.problems.append(f"line 1: {len(text)} characters where {MAX_FILE_BYTES} are the most. Divide the file.")
+        return plan
     header: tuple[str, ...] | None = None
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     try:
         for cells in reader:
+            if len(plan.problems) >= MOST_PROBLEMS:
+                plan.problems.append(f"line {reader.line_num}: and perhaps more. Correct these first.")
+                break
             if not any(cell.strip() for cell in cells):
                 header = None
             elif header is None:
@@ -84,6 +103,9 @@ def _header(cells: list[str], line: int, plan: ImportPlan) -> tuple[str, ...]:
 
 
 def _take(header: tuple[str, ...], cells: list[str], line: int, plan: ImportPlan) -> None:
+    if any(len(cell) > LONGEST_CELL for cell in cells):
+        plan.problems.append(f"line {line}: a field has more than {LONGEST_CELL} characters. Check the quotes.")
+        return
     if len(cells) != len(header):
         plan.problems.append(f"line {line}: {len(cells)} fields instead of {len(header)}. Check commas and quotes.")
         return
@@ -99,7 +121,7 @@ def _take(header: tuple[str, ...], cells: list[str], line: int, plan: ImportPlan
 def _account(row: Row, line: int, plan: ImportPlan) -> None:
     roles = [role.value for role in Role if role is not Role.COMMAND]
     if row["role"] not in roles:
-        raise _RowError("role", f"'{row['role']}' is none. Use {', '.join(roles)}.")
+        raise _RowError("role", f"'{_short(row['role'])}' is none. Use {', '.join(roles)}.")
     account = NewAccount(
         user=_filled(row, "user"),
         name=_filled(row, "name"),
@@ -113,7 +135,7 @@ def _account(row: Row, line: int, plan: ImportPlan) -> None:
 
 def _candidate(row: Row, line: int, plan: ImportPlan) -> None:
     if row["protected"] not in _YES_NO:
-        raise _RowError("protected", f"'{row['protected']}' is neither. Write yes or no.")
+        raise _RowError("protected", f"'{_short(row['protected'])}' is neither. Write yes or no.")
     candidate = NewCandidate(
         number=_filled(row, "number"),
         name=row["name"],
@@ -141,8 +163,8 @@ def _sitting(row: Row, line: int, plan: ImportPlan) -> None:
 
 def _place(row: Row, line: int, plan: ImportPlan) -> None:
     seat = _filled(row, "seat")
-    if not seat.isdecimal() or int(seat) < 1:
-        raise _RowError("seat", f"'{seat}' is not a seat number. Write 1, 2, 3 …")
+    if not _NUMBER.fullmatch(seat) or int(seat) < 1:
+        raise _RowError("seat", f"'{_short(seat)}' is not a seat number. Write 1, 2, 3 …")
     place = NewPlace(
         sitting=_filled(row, "sitting"),
         candidate=_filled(row, "candidate"),
@@ -158,23 +180,33 @@ def _filled(row: Row, name: str) -> str:
     return row[name]
 
 
+def _short(text: str) -> str:
+    """The beginning of what was written, for a sentence."""
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+
+
 def _listed(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(";") if entry.strip()]
 
 
 def _date(row: Row) -> dt.datetime:
     if not _OFFSET.fullmatch(row["utc_offset"]):
-        raise _RowError("utc_offset", f"'{row['utc_offset']}' is none. Write +01:00 in winter, +02:00 in summer.")
+        raise _RowError(
+            "utc_offset", f"'{_short(row['utc_offset'])}' is none. Write +01:00 in winter, +02:00 in summer."
+        )
     try:
-        return dt.datetime.fromisoformat(f"{row['date']}T00:00:00{row['utc_offset']}")
+        day = dt.datetime.fromisoformat(f"{row['date']}T00:00:00{row['utc_offset']}")
     except ValueError:
-        raise _RowError("date", f"'{row['date']}' is no date. Write it as 2026-11-23.") from None
+        day = None
+    if day is None or not _DATE.fullmatch(row["date"]) or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise _RowError("date", f"'{_short(row['date'])}' is no date. Write it as 2026-11-23.")
+    return day
 
 
 def _planned(entry: str, day: dt.datetime) -> PlannedPart:
     found = _PART_TIME.fullmatch(entry)
     if found is None:
-        raise _RowError("parts", f"'{entry}' is no part with its times. Write it as listening 09:00-09:50.")
+        raise _RowError("parts", f"'{_short(entry)}' is no part with its times. Write it as listening 09:00-09:50.")
     return PlannedPart(found[1], _utc_ms(day, found[2]), _utc_ms(day, found[3]))
 
 
@@ -189,8 +221,8 @@ def _enrolment(entry: str) -> NewEnrolment:
     part, *more = entry.split()
     levels = [word for word in more if not word.startswith("+")]
     minutes = [word[1:] for word in more if word.startswith("+")]
-    if len(levels) > 1 or len(minutes) > 1 or not all(word.isdecimal() for word in minutes):
-        raise _RowError("parts", f"'{entry}' cannot be read. Write part, level, minutes, as writing A2-B1 +30.")
+    if len(levels) > 1 or len(minutes) > 1 or not all(map(_NUMBER.fullmatch, minutes)):
+        raise _RowError("parts", f"'{_short(entry)}' cannot be read. Write part, level, minutes, as writing A2-B1 +30.")
     return NewEnrolment(part, levels[0] if levels else "", int(minutes[0]) * MINUTE_MS if minutes else 0)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
@@ -20,7 +21,7 @@ from centralstore.errors import DamagedError, StoreError, TooLargeError, TooSlow
 from centralstore.records import DeviceView
 from centralstore.store import Store
 from centralstore.store.devices import require_cleared
-from sync.canonical import Message, canonical_bytes
+from sync.canonical import Message, canonical_bytes, named_place
 from sync.errors import RequestRefusedError, SyncDataError
 from sync.keys import VerifyKey
 from sync.requests import SeenNonces, claimed_device, verify_request
@@ -30,6 +31,8 @@ MESSAGE_BYTES: Final = 65_536
 
 BODY_SECONDS: Final = 15.0
 """A body that takes longer is given up, so that slow senders hold nothing for long."""
+
+_LENGTH: Final = re.compile(r"[0-9]{1,12}")
 
 _LOG: Final = logging.getLogger("centralstore")
 
@@ -66,8 +69,9 @@ class Door:
         """
         body = await read_body(request, limit)
         device, _, key = self._store.device_keys(claimed_device(request.headers))
-        path = request.scope["raw_path"].decode("ascii")
-        query = request.scope["query_string"].decode("ascii")
+        # Bytes that no PC of ours sends become characters of which no signature was made.
+        path = request.scope["raw_path"].decode("ascii", "replace")
+        query = request.scope["query_string"].decode("ascii", "replace")
         verify_request(
             request.headers,
             request.method,
@@ -90,7 +94,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     """
     what = f"{request.method} {request.url.path}"
     announced = request.headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced) > limit:
+    if _LENGTH.fullmatch(announced) is None or int(announced) > limit:
         raise TooLargeError(what, limit)
     chunks: list[bytes] = []
     size = 0
@@ -116,7 +120,7 @@ def parsed(model: type[M], body: bytes, what: str) -> M:
         return model.model_validate_json(body)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(step) for step in fault["loc"]) or "body"
+        place = named_place(fault["loc"]) or "body"
         raise DamagedError(what, f"field '{place}': {fault['type']}") from error
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from centralstore.errors import SetUpError
 from sync.keys import KEY_BYTES, BoxKey
+
+_MOST_BYTES: Final = 4096
 
 
 def add_key_options(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +42,8 @@ def read_key(path: Path) -> bytes:
         SetUpError: the file is missing or holds no key.
     """
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise SetUpError(str(path), "is no key but a longer file", "Name a file of 64 hexadecimal digits.")
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except OSError as error:
         raise SetUpError(str(path), f"cannot be read ({error.strerror})", "Name the key's file.") from error

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from centralstore.counter import open_store
 from centralstore.desk import Desk
@@ -28,6 +28,9 @@ from engine.scoring import Key, parse_key
 from itembank.errors import ItemBankError
 from itembank.package import Package
 from sync.errors import SyncError
+
+MAX_KEYS_BYTES: Final = 2 * 2**20
+"""Of a file of corrected keys: those of a whole bank are far below."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -80,10 +83,12 @@ def read_keys(path: Path) -> Mapping[str, object]:
         SetUpError: the file is missing or not a JSON object.
     """
     try:
+        if path.stat().st_size > MAX_KEYS_BYTES:
+            raise SetUpError(str(path), f"is longer than {MAX_KEYS_BYTES} bytes", "Give the corrected keys only.")
         plain = json.loads(path.read_bytes())
     except OSError as error:
         raise SetUpError(str(path), f"cannot be read ({error.strerror})", "Name the file of corrected keys.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SetUpError(str(path), "is not JSON", "Write an object of item and key.") from error
     if not isinstance(plain, dict) or not plain:
         raise SetUpError(str(path), "holds no corrected key", "Write an object of item and key.")

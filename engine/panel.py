@@ -6,11 +6,12 @@ every route and number correct earns. Parsing checks each file by itself; `check
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Protocol, TypeAlias, TypeVar
+from itertools import islice
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from engine.errors import EngineError, PanelError, TaskSetError
 from engine.ids import ClipId, ItemId, Level, ModuleId, PanelId, PartId, SlotId, TaskId, TaskSetId, WrittenStandard
@@ -21,6 +22,12 @@ from engine.scoring import Key, parse_key
 
 IrtParameters: TypeAlias = Rasch | TwoPL | ThreePL
 Route: TypeAlias = tuple[ModuleId, ...]
+
+MAX_ROUTES: Final = 400
+"""Modules in layers give exponentially many routes, and every check goes over all of them; a real panel has ten."""
+
+MAX_ROUTE: Final = 30
+"""Modules of one route; the regulation's panel has four."""
 
 
 class ModuleKind(Enum):
@@ -141,22 +148,33 @@ def routes(panel: Panel) -> tuple[Route, ...]:
     """All routes from the first module to a module that leads nowhere, in order of the routing table.
 
     Raises:
-        PanelError: the routing goes round in a circle.
+        PanelError: the routing goes round in a circle, or there are more than `MAX_ROUTES`.
     """
-    return _routes(panel, (panel.first,))
+    found = tuple(islice(_routes(panel, (panel.first,)), MAX_ROUTES + 1))
+    if len(found) > MAX_ROUTES:
+        raise PanelError(
+            where=panel.id,
+            field="routing",
+            fault=f"there are more than {MAX_ROUTES} routes",
+            remedy="Take modules or rules out",
+        )
+    return found
 
 
-def _routes(panel: Panel, begun: Route) -> tuple[Route, ...]:
+def _routes(panel: Panel, begun: Route) -> Iterator[Route]:
     targets = tuple(dict.fromkeys(rule.target for rule in panel.routing.get(begun[-1], ())))
+    if not targets:
+        yield begun
     for target in targets:
-        if target in begun:
+        if target in begun or len(begun) == MAX_ROUTE:
+            does = "goes round in a circle" if target in begun else f"has more than {MAX_ROUTE} modules"
             raise PanelError(
                 where=panel.id,
                 field=f"routing.{begun[-1]}",
-                fault=f"the route {' → '.join((*begun, target))} goes round in a circle",
+                fault=f"the route {' → '.join((*begun, target))} {does}",
                 remedy="Let every rule lead to a module further on",
             )
-    return tuple(route for target in targets for route in _routes(panel, (*begun, target))) or (begun,)
+        yield from _routes(panel, (*begun, target))
 
 
 def parse_panel(plain: object, where: str) -> Panel:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from engine.errors import DataError
+
+LARGEST: Final = 2**53 - 1
+"""Largest whole number in a file: every JSON reader keeps it exactly (RFC 8259 §6), and it goes into a float."""
 
 T = TypeVar("T")
 
@@ -40,10 +43,12 @@ class Reader:
         return None if self._raw(field) is None else self.text(field)
 
     def integer(self, field: str, low: int = 0) -> int:
-        """An integer of at least ``low``."""
+        """An integer of at least ``low``, at most `LARGEST`."""
         value = self._take(field, int, "a whole number")
+        if value > LARGEST:
+            raise self.fault(field, f"the number is above {LARGEST}", "Write a smaller one")
         if value < low:
-            raise self.fault(field, f"{value} is below {low}", f"Write {low} or more")
+            raise self.fault(field, f"the number is below {low}", f"Write {low} or more")
         return value
 
     def optional_integer(self, field: str, low: int = 0) -> int | None:
@@ -86,9 +91,11 @@ class Reader:
         """A list of integers of at least ``low``."""
         values = self._list(field)
         for index, value in enumerate(values):
-            if type(value) is not int or value < low:
+            if type(value) is not int or not low <= value <= LARGEST:
                 raise self.fault(
-                    f"{field}[{index}]", f"{_name(value)} stands where a whole number is needed", f"Write {low} or more"
+                    f"{field}[{index}]",
+                    f"{_name(value)} stands where a whole number is needed",
+                    f"Write a number from {low} to {LARGEST}",
                 )
         return tuple(cast("list[int]", cast("object", values)))
 
@@ -134,7 +141,7 @@ class Reader:
         return cast("T", value)
 
     def _number(self, value: object, field: str) -> float:
-        if type(value) is int:
+        if type(value) is int and abs(value) <= LARGEST:
             return float(value)
         if type(value) is not float or not isfinite(value):
             raise self.fault(field, f"{_name(value)} stands where a finite number is needed", "Write a finite number")

@@ -13,6 +13,8 @@ from engine.plain import Reader
 SCORING_VERSION = 1
 """Raised whenever the same answers and panel could give another score or level."""
 
+_PIXEL_FIGURES = 6
+
 
 @dataclass(frozen=True, slots=True)
 class ChoiceKey:
@@ -133,9 +135,14 @@ def _hits_all(areas: tuple[Area, ...], response: Response) -> bool:
 
 def _point(text: str) -> tuple[int, int] | None:
     x, comma, y = text.partition(",")
-    if not comma or not x.isdecimal() or not y.isdecimal():
+    if not comma or not _is_pixel(x) or not _is_pixel(y):
         return None
     return int(x), int(y)
+
+
+def _is_pixel(text: str) -> bool:
+    """Figures of a place on a picture; a longer number is on none, and Python refuses to read one of 4300 figures."""
+    return text.isascii() and text.isdecimal() and len(text) <= _PIXEL_FIGURES
 
 
 def _is_inside(area: Area, point: tuple[int, int] | None) -> bool:

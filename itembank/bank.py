@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -32,6 +32,9 @@ from itembank.schema import (
 
 Model = TypeVar("Model", bound=FileModel)
 Parsed = TypeVar("Parsed")
+
+MAX_FILE_BYTES: Final = 2 * 2**20
+"""Of one file of a bank; the largest of the sample banks, a panel, has under 50 kB."""
 
 _FAULTS = {"missing": "it is missing", "extra_forbidden": "there is no such field"}
 _REMEDIES = {
@@ -130,10 +133,31 @@ def parse_file(data: bytes, model: type[Model], where: str) -> Model:
     Raises:
         BankFaultsError: every fault of the file.
     """
+    _check_size(data, where)
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
         raise BankFaultsError(tuple(_faults(error, where))) from error
+
+
+def parse_json(data: bytes, where: str) -> object:
+    """Plain data of a JSON file whose form the engine knows.
+
+    Raises:
+        BankFaultsError: too long, or not JSON.
+    """
+    _check_size(data, where)
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        fault = BankDataError(where, "(whole)", f"it is not JSON ({type(error).__name__})", "Correct it")
+        raise BankFaultsError((fault,)) from error
+
+
+def _check_size(data: bytes, where: str) -> None:
+    if len(data) > MAX_FILE_BYTES:
+        fault = f"{len(data)} bytes where {MAX_FILE_BYTES} is the most"
+        raise BankFaultsError((BankDataError(where, "(whole)", fault, "Divide it"),))
 
 
 def _faults(error: ValidationError, where: str) -> list[BankDataError]:
@@ -201,9 +225,7 @@ class _Reader:
 
 def _programme(data: bytes, where: str) -> Programme:
     try:
-        return parse_programme(json.loads(data), where)
-    except json.JSONDecodeError as error:
-        raise BankFaultsError((BankDataError(where, "(whole)", f"it is not JSON ({error})", "Correct it"),)) from error
+        return parse_programme(parse_json(data, where), where)
     except ProgrammeError as error:
         fault = BankDataError(where, error.field, error.fault, error.remedy)
         raise BankFaultsError((fault,)) from error

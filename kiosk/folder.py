@@ -1,7 +1,9 @@
 """The PC's state folder: where everything lies that outlives a run of the program. Content is never in the clear here.
 
 device.keys            this PC's two private keys (0600)
-device.json            what enrolment gave: ids and public keys of the store and of the authority
+device.json            what enrolment gave: id, public keys of the store, fingerprint of the authority's root
+authority-root.json    the authority's root file, which has that fingerprint
+list.json              the authority's list of current releases, and what must not be forgotten of it
 ca.pem                 the store's certificate authority, pinned
 releases/R.provrom     test packages, signed and sealed
 sittings/S/ticket      roster ticket, sealed to this PC
@@ -23,18 +25,21 @@ import logging
 import os
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args
 
 from kiosk.clock import Anchor
 from kiosk.errors import SetUpError
-from kiosk.screens import Settings
+from kiosk.screens import TEXT_SIZES, Language, Settings, Theme
 from sync.files import DiskFiles, write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sync.files import Files
     from sync.keys import VerifyKey
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _ALIVE_DIGITS: Final = 12
@@ -44,7 +49,10 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What the store gave this PC when it was enrolled; keys as hexadecimal digits."""
+    """What this PC was given when it was enrolled; keys as hexadecimal digits.
+
+    ``authority`` is the fingerprint of the authority's root file: given by hand, never by the store.
+    """
 
     device: str
     name: str
@@ -52,7 +60,7 @@ class Enrolment:
     order_key: str
     ticket_key: str
     receipt_key: str
-    content_key: str
+    authority: str
 
     def key(self, name: str) -> VerifyKey:
         """One of the verify keys, by its field's name."""
@@ -92,6 +100,16 @@ class StateFolder:
     def ca_file(self) -> Path:
         """The store's pinned certificate authority."""
         return self.root / "ca.pem"
+
+    @property
+    def authority_root(self) -> Path:
+        """The authority's pinned root file."""
+        return self.root / "authority-root.json"
+
+    @property
+    def list_memory(self) -> Path:
+        """The list of current releases, as `sync.metadata.ReleaseMetadata` keeps it."""
+        return self.root / "list.json"
 
     @property
     def journals(self) -> Path:
@@ -158,7 +176,8 @@ class StateFolder:
         """At CLOSED: overwrite and remove what could open content: the release share and the grants."""
         folder, share = self.sitting(sitting), self.share(sitting).name
         for name in self.files.names(folder):
-            if name == share or name.startswith("grant-"):
+            # Also what a kill left of a file that was about to take such a name.
+            if name.removesuffix(".new") == share or name.startswith("grant-"):
                 self._write_over(folder / name)
                 self.files.remove(folder / name)
 
@@ -206,15 +225,14 @@ class StateFolder:
     def settings(self, candidate: str, usual: Settings) -> Settings:
         """How a candidate wants the screen; ``usual`` where nothing valid is kept."""
         plain = _json(self.read(self.root / "settings" / f"{_safe(candidate)}.json") or b"") or {}
-        try:
-            return Settings(
-                language=plain.get("language", usual.language),
-                text_size=int(plain.get("text_size", usual.text_size)),
-                theme=plain.get("theme", usual.theme),
-                is_still=bool(plain.get("is_still", usual.is_still)),
-            )
-        except (TypeError, ValueError):
-            return usual
+        languages: tuple[Language, ...] = get_args(Language)
+        themes: tuple[Theme, ...] = get_args(Theme)
+        return Settings(
+            language=_one_of(languages, plain.get("language"), usual.language),
+            text_size=_one_of(TEXT_SIZES, plain.get("text_size"), usual.text_size),
+            theme=_one_of(themes, plain.get("theme"), usual.theme),
+            is_still=plain.get("is_still", usual.is_still) is True,
+        )
 
     def keep_settings(self, candidate: str, settings: Settings) -> None:
         """Remember how a candidate wants the screen, if the disk lets it: the test goes on without."""
@@ -227,7 +245,7 @@ class StateFolder:
         plain = _json(self.read(self.root / "clocks" / f"{_safe(attempt)}.json") or b"") or {}
         try:
             return Anchor(int(plain["at_ms"]), int(plain["boot_ms"]), int(plain["wall_ms"]), str(plain["boot_id"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
     def keep_alive(self, attempt: str, at_ms: int) -> None:
@@ -261,6 +279,11 @@ class StateFolder:
             _log.warning("%s could not be written: %s", path.name, error.strerror)
 
 
+def _one_of(allowed: Sequence[T], found: object, usual: T) -> T:
+    """What was found when it is allowed, else what is usual."""
+    return next((each for each in allowed if type(each) is type(found) and each == found), usual)
+
+
 def _safe(name: str) -> str:
     if _SAFE_NAME.fullmatch(name) is None or ".." in name:
         raise SetUpError(
@@ -272,6 +295,6 @@ def _safe(name: str) -> str:
 def _json(data: bytes) -> dict[str, Any] | None:
     try:
         plain: object = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", plain) if isinstance(plain, dict) else None

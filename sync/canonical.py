@@ -7,9 +7,10 @@ Written by `engine.canonical.canonical_bytes`; read back by `parse_canonical`, w
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, NoReturn, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from engine.canonical import canonical_bytes, spelled
 from engine.errors import EngineError
@@ -19,6 +20,7 @@ __all__ = [
     "MAX_INT",
     "Message",
     "canonical_bytes",
+    "named_place",
     "parse_canonical",
     "parse_model",
     "parse_table",
@@ -26,6 +28,8 @@ __all__ = [
     "read_checked",
     "read_model",
 ]
+
+_FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 MAX_INT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
@@ -42,6 +46,14 @@ class Message(BaseModel):
     """Base of everything parsed from outside: strict types, no unknown field, not changed afterwards."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    @field_validator("format", "suite", mode="before", check_fields=False)
+    @classmethod
+    def _is_a_number(cls, value: object) -> object:
+        """Refuse ``true`` and ``1.0`` where 1 must stand: for Python, and so for ``Literal[1]``, they are equal."""
+        if type(value) is not int:
+            raise ValueError
+        return value
 
 
 M = TypeVar("M", bound=Message)
@@ -122,7 +134,12 @@ def read_checked(model: type[M], data: bytes, what: str) -> M:
         raise DamagedError(what=what, fault=_first_fault(error)) from error
 
 
+def named_place(place: tuple[int | str, ...]) -> str:
+    """Where a fault stands, dotted. Only words like our fields' names are told; what a sender made up is left out."""
+    return ".".join(str(step) for step in place if isinstance(step, int) or _FIELD.fullmatch(step))
+
+
 def _first_fault(error: ValidationError) -> str:
-    """The first fault's field and rule, never the value: it may be someone's name."""
+    """The first fault's field and rule, never the value or an unknown field's name: it may be someone's name."""
     fault = error.errors(include_input=False, include_url=False)[0]
-    return f"field '{'.'.join(str(step) for step in fault['loc'])}': {fault['type']}"
+    return f"field '{named_place(fault['loc']) or 'unknown'}': {fault['type']}"
