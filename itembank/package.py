@@ -8,7 +8,7 @@ read before it is known to be genuine. Everything is kept in memory: opening a p
 from __future__ import annotations
 
 import io
-import json
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from typing import TypeVar
 from engine.errors import DataError
 from engine.panel import Panel, TaskSet, parse_panel, parse_task_set
 from engine.programme import Programme, parse_programme
-from itembank.bank import parse_file
+from itembank.bank import parse_file, parse_json
 from itembank.content import ContentSet, PublicContent, SoundCheck, Texts
 from itembank.errors import BankFaultsError, PackageError
 from itembank.rendering import item_content, page, pages, personal_data_form, stimulus_content, task_content
@@ -165,6 +165,24 @@ def _unsealed(file: PackageFile, manifest: ReleaseManifest, content_key: bytes, 
         raise PackageError(where, "the sealed part does not open with this content key", FETCH_AGAIN) from error
 
 
+_NO_ARCHIVE = (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError, RuntimeError, EOFError, OSError)
+"""What `zipfile` raises for bytes that are no archive, besides its own error."""
+
+
+def _plain_members(archive: zipfile.ZipFile, most: int) -> list[zipfile.ZipInfo]:
+    """The members, each stored as it is and there once: nothing to decrypt, and nothing to unpack that could swell."""
+    members = archive.infolist()
+    is_plain = all(
+        each.compress_type == zipfile.ZIP_STORED and each.file_size == each.compress_size and not each.flag_bits & 1
+        for each in members
+    )
+    if not is_plain or len({each.filename for each in members}) != len(members):
+        raise zipfile.BadZipFile
+    if sum(each.file_size for each in members) > most:
+        raise zipfile.BadZipFile
+    return members
+
+
 class _Archive:
     """The files of one part, in memory."""
 
@@ -172,8 +190,8 @@ class _Archive:
         self.where = where
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                self._files = {name: archive.read(name) for name in archive.namelist()}
-        except zipfile.BadZipFile as error:
+                self._files = {each.filename: archive.read(each) for each in _plain_members(archive, len(data))}
+        except _NO_ARCHIVE as error:
             raise PackageError(where, "a part is not an archive", FETCH_AGAIN) from error
 
     def has(self, name: str) -> bool:
@@ -186,9 +204,9 @@ class _Archive:
 
     def json(self, name: str) -> object:
         try:
-            return json.loads(self.file(name))
-        except ValueError as error:
-            raise PackageError(self.where, f"{name} is not JSON", FETCH_AGAIN) from error
+            return parse_json(self.file(name), name)
+        except BankFaultsError as error:
+            raise PackageError(self.where, str(error.faults[0]).removesuffix("."), FETCH_AGAIN) from error
 
     def model(self, name: str, model: type[Model]) -> Model:
         try:
