@@ -41,6 +41,7 @@ class StorePublic(Message):
     order_key: Hash
     ticket_key: Hash
     receipt_key: Hash
+    log_key: Hash
     box_key: Hash
     content_key: Hash
 

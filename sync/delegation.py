@@ -7,7 +7,6 @@ signed word that it gives no more and what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -16,7 +15,7 @@ from pydantic import Field
 
 from sync.canonical import MAX_INT, Message
 from sync.errors import DamagedError, ExpiredError, NotForUsError, RollbackError
-from sync.keys import SigningKey, VerifyKey, sha256, sha256_hex
+from sync.keys import SigningKey, VerifyKey, sha256_hex
 from sync.segment import Count, Hash, Id
 from sync.signed import open_message, sign_message
 
@@ -67,8 +66,8 @@ class Recall(Message):
 class Return(Message):
     """A relay's word that it gives no more for a sitting, and what it holds.
 
-    ``envelopes_sha256`` is `envelopes_hash` of the identities of all ``envelopes`` kept; ``last_order_sha256`` the hash
-    of order number ``last_order`` (zeros when there is none).
+    ``envelopes`` are the identities of all it keeps, sorted; ``last_order_sha256`` is the hash of order number
+    ``last_order`` (zeros when there is none).
     """
 
     format: Literal[1] = 1
@@ -77,8 +76,7 @@ class Return(Message):
     relay: Id
     last_order: Count
     last_order_sha256: Hash
-    envelopes: Count
-    envelopes_sha256: Hash
+    envelopes: Annotated[tuple[Hash, ...], Field(max_length=50_000)]
     at_utc_ms: Count
 
 
@@ -93,11 +91,6 @@ class Standing:
 def relay_id(ticket_key: VerifyKey) -> str:
     """The name a relay goes by: made from its ticket key, so that no two have the same."""
     return f"relay-{sha256_hex(ticket_key.raw)[:16]}"
-
-
-def envelopes_hash(identities: Iterable[str]) -> str:
-    """SHA-256 over the envelopes' identities (32 bytes each), sorted: equal exactly when the same ones are held."""
-    return sha256(b"".join(bytes.fromhex(each) for each in sorted(identities))).hex()
 
 
 def sign_delegation(delegation: Delegation, ticket_key: SigningKey) -> bytes:
@@ -184,9 +177,7 @@ def open_return(data: bytes, delegation: Delegation) -> Return:
         DamagedError, WrongSignatureError: it is none of that relay.
         NotForUsError: of another sitting, loan or relay.
     """
-    told = open_message(
-        RETURN, Return, data, VerifyKey.from_hex(delegation.ticket_key), signer=_RELAY, limit=_MAX_BYTES
-    )
+    told = open_message(RETURN, Return, data, VerifyKey.from_hex(delegation.ticket_key), signer=_RELAY)
     for field, expected, found in (
         ("sitting", delegation.sitting, told.sitting),
         ("number", str(delegation.number), str(told.number)),

@@ -57,7 +57,9 @@ class SignedOrder(Message):
     signature: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
 
 
-class _OrderMessage(Message):
+class OrderMessage(Message):
+    """Orders as they travel, each signed; the frame is not."""
+
     format: Literal[1]
     orders: Annotated[tuple[SignedOrder, ...], Field(max_length=1000)]
     sitting: Id
@@ -132,7 +134,7 @@ class OrderList:
 
     def extended(self, data: bytes) -> OrderList:
         """The list with the new orders of an answer; all of them or, with an error as in `verify`, none."""
-        message = read_model(_OrderMessage, data, "order list", limit=MAX_ORDERS_BYTES)
+        message = read_model(OrderMessage, data, "order list", limit=MAX_ORDERS_BYTES)
         if message.sitting != self.sitting:
             raise NotForUsError(what="order list", field="sitting", expected=self.sitting, found=message.sitting)
         known = self
@@ -143,7 +145,7 @@ class OrderList:
     def with_order(self, entry: SignedOrder) -> OrderList:
         """The list with one more order; the same list when it is known already. Errors as in `verify`."""
         order = entry.order
-        self._check_signature(entry)
+        self.check(entry)
         if order.number <= self.last_number:
             if self.signed[order.number - 1].order != order:
                 raise ForgedOrderError(
@@ -162,7 +164,12 @@ class OrderList:
         """All accepted orders, for keeping on this PC; `extended` on an empty list reads them back, checked again."""
         return encode_orders(self.sitting, self.signed)
 
-    def _check_signature(self, entry: SignedOrder) -> None:
+    def check(self, entry: SignedOrder) -> None:
+        """Let pass an order of this sitting that one of the keys signed; its place in the list is not looked at.
+
+        Raises:
+            ForgedOrderError: signed by none of them, or for another sitting.
+        """
         order = entry.order
         if not any(_is_signed_by(key, entry) for key in (self.order_key, *self.also_by)):
             fault = "it is not signed by the store's order key"

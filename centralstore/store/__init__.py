@@ -15,6 +15,7 @@ from centralstore.migration import upgrade
 from centralstore.store.accounts import Accounts
 from centralstore.store.audit import AuditLog
 from centralstore.store.board import Boards
+from centralstore.store.borrowed import Borrowed
 from centralstore.store.checkpoints import Checkpoints
 from centralstore.store.delivery import Delivery
 from centralstore.store.erasure import Erasure
@@ -25,7 +26,6 @@ from centralstore.store.metadata import ReleaseLists
 from centralstore.store.orders import Orders
 from centralstore.store.planning import Planning
 from centralstore.store.readiness import ReadinessRecords
-from centralstore.store.releases import Releases
 from centralstore.store.results import Results
 
 __all__ = ["Store"]
@@ -37,7 +37,7 @@ class Store(
     Imports,
     Boards,
     Orders,
-    Releases,
+    Borrowed,
     ReleaseLists,
     Delivery,
     ReadinessRecords,

@@ -38,7 +38,15 @@ from itembank.package import open_public
 from sync.canonical import canonical_bytes, plain_of
 from sync.errors import SyncDataError
 from sync.keys import BoxPublic, VerifyKey, sha256_hex
-from sync.release import Ed25519Trust, ReleaseManifest, SittingGrants, open_store_share, seal_device_share, verify_grant
+from sync.release import (
+    Ed25519Trust,
+    ReleaseManifest,
+    SittingGrants,
+    open_lent_share,
+    open_store_share,
+    seal_device_share,
+    verify_grant,
+)
 from sync.ticket import (
     Ticket,
     TicketCandidate,
@@ -436,16 +444,21 @@ def _candidates(session: Session, row: Sitting) -> tuple[TicketCandidate, ...]:
     )
 
 
-def _staff(session: Session, row: Sitting) -> tuple[TicketStaff, ...]:
+def staff_of(session: Session, row: Sitting) -> list[Account]:
+    """The accounts of a sitting's room that may work there, by user name."""
     query = select(Account).where(
         Account.site == row.site,
         col(Account.room).in_((EVERYWHERE, row.room)),
         col(Account.is_active).is_(True),
         col(Account.role).in_(TICKET_ROLES),
     )
+    return list(session.exec(query.order_by(col(Account.user))).all())
+
+
+def _staff(session: Session, row: Sitting) -> tuple[TicketStaff, ...]:
     return tuple(
         TicketStaff.model_validate({"user": account.user, "verifier": account.verifier, "role": account.role})
-        for account in session.exec(query.order_by(col(Account.user))).all()
+        for account in staff_of(session, row)
     )
 
 
