@@ -23,6 +23,7 @@ from centralstore.door import MESSAGE_BYTES, Door, Id, answer_errors, away, cano
 from centralstore.errors import DamagedError, WrongPasswordError
 from centralstore.routes_log import add_log_routes
 from centralstore.routes_metadata import add_metadata_routes
+from centralstore.routes_relay import add_relay_routes
 from centralstore.store import Store
 from centralstore.store.delivery import MAX_ENVELOPE_BYTES
 from sync.canonical import MAX_INT, Message
@@ -70,6 +71,7 @@ def build_app(store: Store, *, command_secret: str = "") -> FastAPI:
     _add_delivery_routes(app, store, door)
     add_log_routes(app, store)
     add_metadata_routes(app, store, door)
+    add_relay_routes(app, store, door)
     if command_secret:
         _add_command_route(app, store, command_secret)
     return app
