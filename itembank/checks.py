@@ -18,6 +18,7 @@ from itembank.faults import Faults, Place
 from itembank.forms import engine_panel, engine_task_set
 from itembank.itemchecks import item_faults, stimulus_faults, task_faults, voice_faults
 from itembank.markup import MarkupError, plain_text
+from itembank.pictures import MAX_PICTURE_BYTES, check_picture
 from itembank.rendering import pages
 from itembank.schema import LANGUAGES, WRITTEN_STANDARDS, FormUse, PanelFile, ReleaseFile, TaskSetFile
 
@@ -94,9 +95,7 @@ def _durations(bank: Bank, file: PanelFile, rules: PartRules) -> Iterator[RouteD
 
 def _bank_faults(bank: Bank) -> Faults:
     for picture in bank.pictures:
-        if not bank.picture_path(picture).is_file():
-            place = Place.file(bank, "pictures", "pictures")
-            yield place.fault(f"pictures.{picture}", f"there is no {picture}.svg", "Draw it or take the entry out")
+        yield from _picture_faults(bank, picture)
     for item in bank.items.values():
         yield from item_faults(bank, item)
     for stimulus in bank.stimuli.values():
@@ -110,6 +109,20 @@ def _bank_faults(bank: Bank) -> Faults:
         yield from _panel_item_faults(bank, panel)
     for release in bank.releases.values():
         yield from _release_faults(bank, release)
+
+
+def _picture_faults(bank: Bank, picture: str) -> Faults:
+    """The picture is there and is a plain drawing (`itembank.pictures`)."""
+    path = bank.picture_path(picture)
+    if not path.is_file():
+        place = Place.file(bank, "pictures", "pictures")
+        yield place.fault(f"pictures.{picture}", f"there is no {picture}.svg", "Draw it or take the entry out")
+        return
+    try:
+        with path.open("rb") as file:
+            check_picture(file.read(MAX_PICTURE_BYTES + 1), f"{bank.folder.name}/pictures/{path.name}")
+    except BankDataError as error:
+        yield error
 
 
 def _clip_faults(bank: Bank) -> Faults:
