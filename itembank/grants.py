@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from pydantic import Field
 
 from itembank.errors import PackageError
 from itembank.keyring import KeyFolder
@@ -14,6 +16,7 @@ from sync.canonical import Message, canonical_bytes, parse_canonical, parse_mode
 from sync.errors import DamagedError
 from sync.keys import BoxPublic
 from sync.release import Ed25519Trust, SittingGrants, make_grants
+from sync.segment import Hash, Id
 
 LIMIT = 16_000_000
 ASK_AGAIN = "Have it written again"
@@ -25,24 +28,24 @@ _File = TypeVar("_File", bound=Message)
 class DevicesFile(Message):
     """The PCs cleared for a sitting's room, written by the store: X25519 public keys in hexadecimal, and its own."""
 
-    sitting: str
-    store: str
-    devices: dict[str, str]
+    sitting: Id
+    store: Hash
+    devices: Annotated[dict[Id, Hash], Field(max_length=2000)]
 
 
 class GrantModel(Message):
     """One PC's grant for one release, in base64."""
 
-    device: str
-    release: str
+    device: Id
+    release: Id
     grant: str
 
 
 class GrantsFile(Message):
     """All grants of a sitting and the store's sealed share, in base64."""
 
-    sitting: str
-    recovery_public: str
+    sitting: Id
+    recovery_public: Hash
     store_share: str
     grants: tuple[GrantModel, ...]
 
@@ -113,7 +116,9 @@ def read_grants(path: Path) -> SittingGrants:
 
 def _read(path: Path, model: type[_File]) -> _File:
     try:
-        return parse_model(model, parse_canonical(path.read_bytes(), path.name, limit=LIMIT), path.name)
+        with path.open("rb") as file:
+            data = file.read(LIMIT + 1)
+        return parse_model(model, parse_canonical(data, path.name, limit=LIMIT), path.name)
     except OSError as error:
         raise PackageError(path.name, f"the file cannot be read ({error.strerror})", ASK_AGAIN) from error
     except DamagedError as error:
