@@ -22,7 +22,7 @@ from itembank.keyring import KeyFolder
 from itembank.package import make_archive
 from sync.canonical import parse_model
 from sync.entries import encode_event, event_code
-from sync.envelope import next_range, pack
+from sync.envelope import envelope_sha256, next_range, pack
 from sync.keys import BoxPublic, DeviceKeys, random_key, sha256_hex
 from sync.package import PackageFile, encode_package, seal_content, sealed_header_of
 from sync.passwords import TEST_COST
@@ -189,7 +189,7 @@ class Journal:
         previous, first = NO_HASH, 0
         while (span := next_range(scan, first, limit=limit)) is not None:
             packed.append(pack(scan, *span, previous, self.pc.keys.signing))
-            previous, first = sha256_hex(packed[-1]), span[1] + 1
+            previous, first = envelope_sha256(packed[-1]), span[1] + 1
         return packed
 
 
