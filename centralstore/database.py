@@ -81,6 +81,10 @@ class Database:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
+    def equip(self, **options: object) -> None:
+        """What every job finds in ``session.connection().get_execution_options()``; said before the first job."""
+        self._writer.update_execution_options(**options)
+
     def submit(self, work: Callable[[Session], T]) -> Future[T]:
         """Hand over a job; the future ends after its transaction is durable, or with what went wrong.
 

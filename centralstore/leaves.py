@@ -10,14 +10,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from sync.canonical import canonical_bytes
+from sync.keys import SigningKey, VerifyKey
 
 RECEIPT: Final = "receipt"
 CONFLICT: Final = "conflict"
 ORDER: Final = "order"
 RESULT: Final = "result"
 AUDIT: Final = "audit"
-KINDS: Final = (RECEIPT, CONFLICT, ORDER, RESULT, AUDIT)
+SELF_SIGNED: Final = frozenset({RECEIPT, ORDER})
+"""Their contents carry a signature of the store; whoever writes the others into the database alone has none."""
 
+_PURPOSE: Final = "leaf"
 _CONFLICT: Final = (
     "at_ms", "attempt", "device", "first", "last", "offered_sha256", "segment", "sitting", "stored_sha256",
 )  # fmt: skip
@@ -72,6 +75,25 @@ def result_leaf(row: Any) -> Leaf:  # noqa: ANN401
 def audit_leaf(row: Any) -> Leaf:  # noqa: ANN401
     """An act's leaf: the whole row."""
     return Leaf(AUDIT, str(row.id), row.sitting, canonical_bytes(audit_content(row)))
+
+
+def sign_leaf(kind: str, ref: str, sitting: str, leaf: bytes, key: SigningKey) -> bytes:
+    """The log key's signature that the store itself made this leaf; ``leaf`` is its hash."""
+    return key.sign(_PURPOSE, _leaf_message(kind, ref, sitting, leaf))
+
+
+def verify_leaf(kind: str, ref: str, sitting: str, leaf: bytes, signature: bytes, *, key: VerifyKey) -> None:
+    """Check `sign_leaf`'s signature.
+
+    Raises:
+        WrongSignatureError: the store did not make this leaf.
+    """
+    message = _leaf_message(kind, ref, sitting, leaf)
+    key.verify(_PURPOSE, message, signature, what=f"leaf of {kind} {ref}", signer="the store's log key")
+
+
+def _leaf_message(kind: str, ref: str, sitting: str, leaf: bytes) -> bytes:
+    return canonical_bytes({"kind": kind, "leaf": leaf.hex(), "ref": ref, "sitting": sitting})
 
 
 def conflict_content(row: Any) -> dict[str, object]:  # noqa: ANN401

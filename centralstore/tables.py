@@ -395,7 +395,8 @@ class KeptResult(SQLModel, table=True):
 class LogLeaf(SQLModel, table=True):
     """One leaf of the append-only log: that a row of ``kind`` and ``ref`` was kept, by its RFC 6962 hash.
 
-    ``sitting`` "" = of no sitting. Numbered from 0 without a gap; never changed, never deleted.
+    ``sitting`` "" = of no sitting. ``signature``: by the log's key, where the row itself carries no signature of the
+    store (`centralstore.leaves.sign_leaf`). Numbered from 0 without a gap; never changed, never deleted.
     """
 
     number: int = Field(
@@ -405,6 +406,7 @@ class LogLeaf(SQLModel, table=True):
     ref: str
     sitting: str
     leaf: bytes = Field(sa_type=LargeBinary)
+    signature: bytes = Field(default=b"", sa_type=LargeBinary)
 
 
 class LogCheckpoint(SQLModel, table=True):

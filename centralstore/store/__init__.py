@@ -23,6 +23,7 @@ from centralstore.store.exported import Exports
 from centralstore.store.imports import Imports
 from centralstore.store.keeper import House, utc_ms
 from centralstore.store.metadata import ReleaseLists
+from centralstore.store.log import LOG_KEY_OPTION
 from centralstore.store.orders import Orders
 from centralstore.store.planning import Planning
 from centralstore.store.readiness import ReadinessRecords
@@ -63,7 +64,9 @@ class Store(
         found = open_folder(folder)
         keys = found.keys()
         upgrade(found.database_url)
-        return cls(House(found, keys, Database(found.database_url), clock, Bell(clock())))
+        database = Database(found.database_url)
+        database.equip(**{LOG_KEY_OPTION: keys.log})
+        return cls(House(found, keys, database, clock, Bell(clock())))
 
     @property
     def folder(self) -> StoreFolder:

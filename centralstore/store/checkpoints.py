@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from centralstore.errors import FieldError, LogBrokenError
 from centralstore.store.keeper import House, Keeper
-from centralstore.store.log import LogBook
+from centralstore.store.log import LogBook, sign_older
 from centralstore.tables import LogCheckpoint, LogWitness
 from sync.canonical import Message, parse_model
 from sync.checkpoint import Checkpoint, sign_checkpoint, verify_cosigned
@@ -80,9 +80,15 @@ class Checkpoints(Keeper):
                 at_utc_ms=max(self.now_ms(), book.last[0].at_utc_ms if book.last else 0),
             )
             data = sign_checkpoint(made, self._house.keys.log)
-            self._write(lambda session: _keep(session, made, data))
+            self._write(lambda session: self._keep_checkpoint(session, made, data))
             book.last = made, data
             return data
+
+    def _keep_checkpoint(self, session: Session, made: Checkpoint, data: bytes) -> None:
+        if session.exec(select(LogCheckpoint.size).limit(1)).first() is None:
+            sign_older(session, self._house.keys.log)
+        if session.get(LogCheckpoint, made.size) is None:
+            session.add(LogCheckpoint(size=made.size, at_ms=made.at_utc_ms, data=data))
 
     def recent_checkpoint(self) -> bytes:
         """As `checkpoint`, for anyone who asks: at most one a second is made.
@@ -201,11 +207,6 @@ class Checkpoints(Keeper):
         }
         body = {**contents, "format": 1, "made_utc_ms": self.now_ms(), "store": store}
         return sign_message("bundle", parse_model(Contents, body, "table of contents"), keys.log)
-
-
-def _keep(session: Session, made: Checkpoint, data: bytes) -> None:
-    if session.get(LogCheckpoint, made.size) is None:
-        session.add(LogCheckpoint(size=made.size, at_ms=made.at_utc_ms, data=data))
 
 
 def _no_size(book: LogBook, *, asked: str) -> FieldError:

@@ -116,7 +116,8 @@ def _emit_records(session: Session, sitting: str, emit: Emit) -> None:
 
 
 def _leaf(row: LogLeaf) -> dict[str, object]:
-    return {"index": row.number, "kind": row.kind, "leaf": row.leaf.hex(), "ref": row.ref}
+    leaf, signature = row.leaf.hex(), row.signature.hex()
+    return {"index": row.number, "kind": row.kind, "leaf": leaf, "ref": row.ref, "signature": signature}
 
 
 def _facts(session: Session, row: Sitting) -> dict[str, object]:
