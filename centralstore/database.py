@@ -10,9 +10,9 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -34,20 +34,26 @@ _WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "s
 """Durable at commit; what is deleted (shares and grants at CLOSED) is overwritten in the file."""
 
 
+Outcome = Callable[[Any, BaseException | None], None]
+"""Told in the writer thread what came of a job: its answer, or what went wrong. Must not block and not raise."""
+
+Together = Callable[[Session, Sequence[Any]], Sequence[Any]]
+"""Does many jobs of a kind in one go: an answer for each, in their order; an exception among them is that job's."""
+
+
 @dataclass(slots=True)
 class _Write:
-    """A job, its future, and its outcome until the commit is durable."""
+    """A job, who is told, and its outcome until the commit is durable."""
 
     work: Callable[[Session], Any]
-    future: Future[Any]
-    guard: Callable[[Session], AbstractContextManager[object]]
+    tell: Outcome
     answer: object = None
     error: BaseException | None = None
 
     def run(self, session: Session) -> None:
         self.answer, self.error = None, None
         try:
-            with self.guard(session):
+            with session.begin_nested():
                 self.answer = self.work(session)
         except DBAPIError as error:
             if not isinstance(error, IntegrityError):
@@ -56,14 +62,29 @@ class _Write:
         except Exception as error:  # noqa: BLE001 - handed to whoever asked, through the future
             self.error = error
 
-    def succeed(self) -> None:
-        if self.error is None:
-            self.future.set_result(self.answer)
-        else:
-            self.future.set_exception(self.error)
+    def end(self, failure: BaseException | None = None) -> None:
+        self.tell(self.answer, failure or self.error)
 
-    def fail(self, error: BaseException) -> None:
-        self.future.set_exception(error)
+
+@dataclass(slots=True)
+class _Piece:
+    """One of many jobs of a kind, done together with those that wait beside it."""
+
+    work: Together
+    item: object
+    tell: Outcome
+    answer: object = None
+
+    def end(self, failure: BaseException | None = None) -> None:
+        if failure is None and isinstance(self.answer, BaseException):
+            failure = self.answer
+        self.tell(self.answer, failure)
+
+
+def _run_together(session: Session, pieces: Sequence[_Piece]) -> None:
+    answers = pieces[0].work(session, [piece.item for piece in pieces])
+    for piece, answer in zip(pieces, answers, strict=True):
+        piece.answer = answer
 
 
 class Database:
@@ -77,9 +98,15 @@ class Database:
         self._writer = _writing_engine(url)
         self._readers = _reading_engine(url)
         self._connection: Connection | None = None
-        self._jobs: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Write | _Piece | None] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._in_group = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait or are being done."""
+        return self._jobs.qsize() + self._in_group
 
     def equip(self, **options: object) -> None:
         """What every job finds in ``session.connection().get_execution_options()``; said before the first job."""
@@ -90,22 +117,30 @@ class Database:
 
         The job may be run more than once (after a failed group) and answers with plain values, never rows.
         """
-        return self._enqueue(work, lambda session: session.begin_nested())
-
-    def submit_whole(self, work: Callable[[Session], T]) -> Future[T]:
-        """As `submit`, for a job that refuses before its first change or not at all, and so needs no savepoint."""
-        return self._enqueue(work, lambda _session: nullcontext())
-
-    def _enqueue(
-        self, work: Callable[[Session], T], guard: Callable[[Session], AbstractContextManager[object]]
-    ) -> Future[T]:
         future: Future[T] = Future()
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
-                self._thread.start()
-        self._jobs.put(_Write(work, future, guard))
+        self._enqueue(_Write(work, settles(future)))
         return future
+
+    def submit_together(self, work: Together, item: object, tell: Outcome) -> None:
+        """Hand over one of many jobs of a kind; all that wait are done by one call of ``work``.
+
+        ``work`` refuses a job by an exception among its answers, before its first change or not at all: there is no
+        savepoint. What fails as a group is tried again one by one.
+
+        Args:
+            work: the same object for all jobs of the kind.
+            item: what it needs to know of this job.
+            tell: told in the writer thread after the commit is durable, or what went wrong.
+        """
+        self._enqueue(_Piece(work, item, tell))
+
+    def _enqueue(self, job: _Write | _Piece) -> None:
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
+                    self._thread.start()
+        self._jobs.put(job)
 
     def write(self, work: Callable[[Session], T]) -> T:
         """Run a job in the writer thread and wait until it is durable.
@@ -134,11 +169,13 @@ class Database:
     def _serve(self) -> None:
         while (first := self._jobs.get()) is not None:
             group, is_last = self._waiting(first)
+            self._in_group = len(group)
             self._commit(group)
+            self._in_group = 0
             if is_last:
                 return
 
-    def _waiting(self, first: _Write) -> tuple[list[_Write], bool]:
+    def _waiting(self, first: _Write | _Piece) -> tuple[list[_Write | _Piece], bool]:
         group = [first]
         while len(group) < GROUP_LIMIT:
             try:
@@ -150,28 +187,31 @@ class Database:
             group.append(job)
         return group, False
 
-    def _commit(self, group: list[_Write]) -> None:
+    def _commit(self, group: list[_Write | _Piece]) -> None:
         try:
             self._transact(group)
         except Exception as error:  # noqa: BLE001 - the thread must outlive any failed group
             self._commit_singly(group, error)
         else:
             for job in group:
-                job.succeed()
+                job.end()
 
-    def _commit_singly(self, group: list[_Write], cause: Exception) -> None:
+    def _commit_singly(self, group: list[_Write | _Piece], cause: Exception) -> None:
         """One failing job must not take the others with it: each again, in a transaction of its own."""
         if len(group) == 1:
-            group[0].fail(_not_kept(cause))
+            group[0].end(_not_kept(cause))
             return
         for job in group:
             self._commit([job])
 
-    def _transact(self, group: list[_Write]) -> None:
+    def _transact(self, group: list[_Write | _Piece]) -> None:
         connection = self._live_connection()
         with Session(connection, expire_on_commit=False, autoflush=True) as session:
+            for work in dict.fromkeys(job.work for job in group if isinstance(job, _Piece)):
+                _run_together(session, [job for job in group if isinstance(job, _Piece) and job.work == work])
             for job in group:
-                job.run(session)
+                if isinstance(job, _Write):
+                    job.run(session)
             session.commit()
 
     def _live_connection(self) -> Connection:
@@ -182,6 +222,20 @@ class Database:
         if connection.in_transaction():
             connection.rollback()
         return connection
+
+
+def settles(future: Future[T]) -> Outcome:
+    """Tells a future."""
+
+    def tell(answer: T, error: BaseException | None) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        if error is None:
+            future.set_result(answer)
+        else:
+            future.set_exception(error)
+
+    return tell
 
 
 def _not_kept(cause: Exception) -> NotKeptError:

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from centralstore.errors import DamagedError, StoreError, TooLargeError, TooSlowError
+from centralstore.errors import BusyError, DamagedError, StoreError, TooLargeError, TooSlowError
 from centralstore.records import DeviceView
 from centralstore.store import Store
 from centralstore.store.devices import require_cleared
@@ -145,28 +145,31 @@ async def away(work: Callable[[], T]) -> T:
 def answer_errors(app: FastAPI) -> None:
     """Make the application answer the families of errors with ``{"error": sentence, "code": word}``."""
 
-    async def store_error(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, StoreError)  # noqa: S101 - registered for this class only
-        if error.status >= 500:  # noqa: PLR2004 - HTTP's own border
+    async def answer(_request: Request, error: Exception) -> Response:
+        return answer_of(error)
+
+    for family in (StoreError, RequestRefusedError, SyncDataError, Exception):
+        app.add_exception_handler(family, answer)
+
+
+def answer_of(error: Exception) -> Response:
+    """The answer to a request that ended with ``error``; what the store is to blame for is logged."""
+    if isinstance(error, StoreError):
+        if error.status >= 500 and not isinstance(error, BusyError):  # noqa: PLR2004 - HTTP's own border
             _LOG.error("%s", error, exc_info=error)
-        return error_answer(error.status, error.code, str(error))
-
-    async def refused(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestRefusedError)  # noqa: S101 - registered for this class only
+        answer = error_answer(error.status, error.code, str(error))
+        if isinstance(error, BusyError):
+            answer.headers["Retry-After"] = str(error.retry_after_s)
+        if isinstance(error, TooLargeError | TooSlowError):
+            answer.headers["Connection"] = "close"
+        return answer
+    if isinstance(error, RequestRefusedError):
         return error_answer(401, error.code, str(error))
-
-    async def damaged(_request: Request, error: Exception) -> Response:
+    if isinstance(error, SyncDataError):
         return error_answer(400, "damaged", str(error))
-
-    async def unexpected(_request: Request, error: Exception) -> Response:
-        _LOG.error("unexpected fault", exc_info=error)
-        sentence = "The store could not answer this request because of a fault of its own. Try again; tell support."
-        return error_answer(500, "fault", sentence)
-
-    app.add_exception_handler(StoreError, store_error)
-    app.add_exception_handler(RequestRefusedError, refused)
-    app.add_exception_handler(SyncDataError, damaged)
-    app.add_exception_handler(Exception, unexpected)
+    _LOG.error("unexpected fault", exc_info=error)
+    sentence = "The store could not answer this request because of a fault of its own. Try again; tell support."
+    return error_answer(500, "fault", sentence)
 
 
 def error_answer(status: int, code: str, sentence: str) -> Response:

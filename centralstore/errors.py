@@ -191,6 +191,19 @@ class SurroundingsError(StoreError):
     status: ClassVar[int] = 503
 
 
+class BusyError(SurroundingsError):
+    """More comes in than the store can take in just now; whoever sent it keeps it and comes again.
+
+    ``retry_after_s``: seconds to wait at least, as the answer's Retry-After says.
+    """
+
+    code: ClassVar[str] = "busy"
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(f"{what}: too much comes in at once. Keep it and send it again in {retry_after_s} seconds.")
+
+
 class NotKeptError(SurroundingsError):
     """The database could not write: nothing of the request was kept and no receipt was given."""
 

@@ -1,12 +1,12 @@
 """The HTTP service: what the kiosks meet. The only place that ties a store to the network.
 
-Every request but enrolment and time is signed by the PC (`sync.requests`) and enters by `centralstore.door`, where
-sizes are checked while reading, before any parsing; models are strict. Nothing about results is here.
+Every request but enrolment, time and an envelope is signed by the PC (`sync.requests`), and all of them enter by
+`centralstore.door`, where sizes are checked while reading, before any parsing; models are strict. Nothing about results
+is here.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import json
@@ -21,11 +21,11 @@ from centralstore.counter import perform
 from centralstore.desk import COMMAND_PATH, SECRET_HEADER, CommandRequest
 from centralstore.door import MESSAGE_BYTES, Door, Id, answer_errors, away, canonical, octets, parsed, read_body
 from centralstore.errors import DamagedError, WrongPasswordError
+from centralstore.lane import PATH, EnvelopeLane, EnvelopeRoute
 from centralstore.routes_log import add_log_routes
 from centralstore.routes_metadata import add_metadata_routes
 from centralstore.routes_relay import add_relay_routes
 from centralstore.store import Store
-from centralstore.store.delivery import MAX_ENVELOPE_BYTES
 from sync.canonical import MAX_INT, Message
 from sync.keys import BoxPublic, VerifyKey
 from sync.readiness import TRIAL_BYTES
@@ -178,11 +178,9 @@ def _add_delivery_routes(app: FastAPI, store: Store, door: Door) -> None:
         caller = await door.caller(request, TRIAL_BYTES)
         return canonical({"bytes": len(caller.body)})
 
-    @app.post("/v1/envelopes")
-    async def envelopes(request: Request) -> Response:
-        caller = await door.caller(request, MAX_ENVELOPE_BYTES)
-        kept = await asyncio.wrap_future(store.keep_envelope(caller.body, (caller.device, caller.key)))
-        return octets(kept.receipt, 409 if kept.is_conflict else 200)
+    envelopes = EnvelopeRoute(store)
+    app.add_api_route(PATH, envelopes.answer, methods=["POST"])
+    app.add_middleware(EnvelopeLane, answer=envelopes.answer)
 
     @app.get("/v1/receipts")
     async def receipts(request: Request, attempt: Id) -> Response:

@@ -98,12 +98,18 @@ class Devices(Keeper):
         return self._read(work)
 
     def device_keys(self, device: str) -> tuple[DeviceView, BoxPublic, VerifyKey]:
-        """A PC's standing and public keys.
+        """A PC's standing and public keys; remembered until `forget_device`, so its last contact may be an older one.
 
         Raises:
             UnknownDeviceError: not enrolled here.
         """
+        return self._house.directory.find(device, lambda: self._read_device(device))
 
+    def forget_device(self, device: str) -> None:
+        """A PC's row was changed: look it up anew. Whatever writes a state or key calls this after its commit."""
+        self._house.directory.forget(device)
+
+    def _read_device(self, device: str) -> tuple[DeviceView, BoxPublic, VerifyKey]:
         def work(session: Session) -> tuple[DeviceView, BoxPublic, VerifyKey]:
             row = session.get(Device, device)
             if row is None:
@@ -124,6 +130,7 @@ class Devices(Keeper):
 
         detail: dict[str, object] = {"device": device, "state": state.value}
         self._act(actor, Act.MANAGE_DEVICES, Where(view.site, view.room), work, detail=detail)
+        self.forget_device(device)
 
 
 def require_cleared(device: DeviceView) -> None:

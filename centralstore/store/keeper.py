@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from centralstore.bell import Bell
 from centralstore.database import Database
+from centralstore.directory import Directory
 from centralstore.errors import NoRightError, NotFoundError, StoreError
 from centralstore.folder import StoreFolder, StoreKeys
 from centralstore.leaves import audit_leaf
@@ -38,6 +39,7 @@ class House:
     clock: Callable[[], int]
     bell: Bell
     log: LogBook = field(default_factory=LogBook)
+    directory: Directory = field(default_factory=Directory)
 
 
 @dataclass(frozen=True, slots=True)

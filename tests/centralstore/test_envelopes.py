@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, func, select
 
-from centralstore.service import MAX_ENVELOPE_BYTES
+from centralstore.errors import UnknownDeviceError
 from centralstore.store import Store
-from centralstore.tables import Conflict, KeptEnvelope
+from centralstore.store.intake import MAX_ENVELOPE_BYTES
+from centralstore.tables import Conflict, Device, KeptEnvelope
+from centralstore.words import DeviceState
 from sync.keys import VerifyKey
 from sync.receipt import Receipt, verify_receipt
 from sync.segment import RecordSealer, encode_preamble
@@ -85,20 +88,51 @@ async def test_another_envelope_for_the_same_place_is_a_conflict_to_show_and_nev
     assert shown.stored_sha256 != shown.offered_sha256
 
 
-async def test_nothing_is_kept_from_a_pc_that_is_unknown_not_cleared_or_revoked(site: Site) -> None:
+async def test_nothing_is_kept_of_a_pc_that_is_unknown_not_cleared_or_revoked(site: Site) -> None:
     pc = await site.open_pc()
     (data,) = written(site, pc).envelopes()
     waiting = await site.enrol("PC 9", is_cleared=False)
-    refused = await waiting.ask("POST", "/v1/envelopes", data)
-    assert (refused.status_code, refused.json()["code"]) == (401, "unknown_device")
-    assert "not cleared" in refused.json()["error"]
     stranger = Pc(site.http, site.clock, "pc-0000", waiting.keys)
-    refused = await stranger.ask("POST", "/v1/envelopes", data)
-    assert (refused.status_code, refused.json()["code"]) == (401, "unknown_device")
+    for maker, fault in ((waiting, "not cleared"), (stranger, "not enrolled")):
+        (made,) = written(site, maker).envelopes()
+        refused = await pc.ask("POST", "/v1/envelopes", made)
+        assert (refused.status_code, refused.json()["code"]) == (401, "unknown_device")
+        assert fault in refused.json()["error"]
     site.store.revoke_device(site.manager, pc.id)
-    refused = await pc.ask("POST", "/v1/envelopes", data)
+    refused = await waiting.ask("POST", "/v1/envelopes", data)
     assert "was revoked" in refused.json()["error"]
     assert kept(site) == []
+
+
+async def test_it_matters_who_made_an_envelope_not_who_brings_it(site: Site) -> None:
+    pc = await site.open_pc()
+    (data,) = written(site, pc).envelopes()
+    brought = await site.http.post("/v1/envelopes", content=data)
+    by_its_maker = await pc.ask("POST", "/v1/envelopes", data)
+    assert brought.status_code == by_its_maker.status_code == 200
+    assert brought.content == by_its_maker.content
+    assert receipt_of(site, brought.content).device == pc.id
+    assert kept(site) == [data]
+
+
+async def test_a_pc_revoked_while_its_envelope_waits_is_refused(site: Site) -> None:
+    pc, other = await site.open_pc(), await site.enrol("PC 8")
+    (data,), (fine,) = written(site, pc).envelopes(), site.journal(other, "b" * 32).write_keys(3).envelopes()
+    gate = threading.Event()
+    held = site.store._house.database.submit(lambda _session: gate.wait(5))
+    revoked = site.store._house.database.submit(lambda session: revoke(session, pc.id))
+    futures = [site.store.keep_envelope(each) for each in (data, fine)]
+    gate.set()
+    assert held.result()
+    revoked.result()
+    second = site.store.keep_envelope(data)
+    assert receipt_of(site, futures[1].result().receipt).device == other.id
+    with pytest.raises(UnknownDeviceError, match="was revoked"):
+        second.result()
+
+
+def revoke(session: Session, device: str) -> None:
+    session.get_one(Device, device).state = DeviceState.REVOKED.value
 
 
 async def test_an_envelope_signed_by_another_pcs_key_is_refused(site: Site) -> None:

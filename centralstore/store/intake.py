@@ -1,0 +1,224 @@
+"""Envelopes on their way in: verified by whoever hands them over, then kept in groups by the writer.
+
+What every PC does all the time, so it is written for speed: plain statements for a whole group at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import Connection, Table, bindparam, insert, select, tuple_
+from sqlmodel import Session
+
+from centralstore.database import Outcome, settles
+from centralstore.errors import BusyError, DamagedError, UnknownDeviceError
+from centralstore.leaves import RECEIPT, Leaf, conflict_leaf, place_ref
+from centralstore.store.devices import Devices, require_cleared
+from centralstore.store.log import append
+from centralstore.tables import Conflict, Device, KeptEnvelope
+from centralstore.words import DeviceState
+from sync import envelope as envelopes
+from sync.errors import SyncDataError
+from sync.receipt import Receipt, sign_receipt
+
+MAX_ENVELOPE_BYTES: Final = envelopes.MAX_ENVELOPE_BYTES
+
+MOST_WAITING: Final = 192
+"""Envelopes taken in and not answered yet; more are sent away at once, so that the wait of those inside stays short."""
+
+BUSY_SECONDS: Final = 2
+
+_ENVELOPES: Final[Table] = KeptEnvelope.metadata.tables["keptenvelope"]
+_DEVICES: Final[Table] = Device.metadata.tables["device"]
+_CONFLICTS: Final[Table] = Conflict.metadata.tables["conflict"]
+
+Place = tuple[str, str, int, int]
+"""(attempt, segment, first, last): where one envelope can lie."""
+
+PLACE: Final = ("attempt", "segment", "first", "last")
+
+_KEEP: Final = insert(_ENVELOPES)
+_FIND: Final = select(
+    *(_ENVELOPES.c[name] for name in (*PLACE, "sitting", "device", "sha256", "received_ms", "receipt"))
+).where(tuple_(*(_ENVELOPES.c[name] for name in PLACE)).in_(bindparam("places", expanding=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The answer to an envelope: the receipt, and whether it tells of a conflict."""
+
+    receipt: bytes
+    is_conflict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """What lies in a place."""
+
+    sitting: str
+    device: str
+    sha256: str
+    received_ms: int
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A verified envelope, and what lies in its place when the place is free."""
+
+    envelope: envelopes.Envelope
+    kept: _Lying
+
+    def row(self) -> dict[str, object]:
+        header = self.envelope.header
+        return {
+            "sitting": header.sitting,
+            "attempt": header.attempt,
+            "segment": header.segment,
+            "device": header.device,
+            "release": header.release,
+            "first": header.first,
+            "last": header.last,
+            "sha256": self.kept.sha256,
+            "received_ms": self.kept.received_ms,
+            "data": self.envelope.data,
+            "receipt": self.kept.receipt,
+        }
+
+    def leaf(self) -> Leaf:
+        return Leaf(RECEIPT, place_ref(*self.envelope.key), self.kept.sitting, self.kept.receipt)
+
+
+class Intake(Devices):
+    """Takes in envelopes."""
+
+    def require_room(self) -> None:
+        """Let pass while the store keeps up.
+
+        Raises:
+            BusyError: too many wait.
+        """
+        if self._house.database.waiting >= MOST_WAITING:
+            raise BusyError("Envelope", BUSY_SECONDS)
+
+    def keep_envelope(self, data: bytes) -> Future[Kept]:
+        """As `take_envelope`; the future ends when the envelope is durable."""
+        future: Future[Kept] = Future()
+        self.take_envelope(data, settles(future))
+        return future
+
+    def take_envelope(self, data: bytes, tell: Outcome) -> None:
+        """Check an envelope and keep it; who brought it does not matter, the PC that made it does.
+
+        The signature of an enrolled, cleared, not revoked PC is checked before anything is stored. The same envelope
+        again gives the same receipt; another one for the same place is kept as a conflict and the receipt says so.
+
+        Args:
+            data: the envelope as received.
+            tell: told a `Kept` in the writer's thread when it is durable, or what went wrong.
+
+        Raises:
+            DamagedError: it cannot be read or its signature does not hold.
+            UnknownDeviceError: from a PC that may not be used.
+        """
+        try:
+            claim = envelopes.Claim(data)
+            device, _, key = self.device_keys(claim.device)
+            require_cleared(device)
+            envelope = claim.verify(key)
+        except SyncDataError as error:
+            raise DamagedError("Envelope", str(error).rstrip(".")) from error
+        sitting, now_ms = envelope.header.sitting, self.now_ms()
+        lying = _Lying(sitting, device.id, envelope.sha256, now_ms, b"")
+        receipt = self._receipt_of(envelope.key, lying)
+
+        def told(kept: Kept | None, error: BaseException | None) -> None:
+            self._ring(sitting)
+            tell(kept, error)
+
+        arrival = _Arrival(envelope, replace(lying, receipt=receipt))
+        self._house.database.submit_together(self._keep, arrival, told)
+
+    def _keep(self, session: Session, arrivals: Sequence[_Arrival]) -> list[Kept | BaseException]:
+        """Keep a group in one transaction: a few statements, however many there are."""
+        connection = session.connection()
+        cleared = _cleared(connection, {each.envelope.header.device for each in arrivals})
+        lying = _lying(connection, [each.envelope.key for each in arrivals])
+        answers: list[Kept | BaseException] = []
+        new: list[_Arrival] = []
+        for each in arrivals:
+            key, device = each.envelope.key, each.envelope.header.device
+            stored = lying.get(key)
+            if device not in cleared:
+                answers.append(UnknownDeviceError(device, "was revoked"))
+            elif stored is None:
+                lying[key] = each.kept
+                new.append(each)
+                answers.append(Kept(each.kept.receipt, is_conflict=False))
+            elif stored.sha256 == each.kept.sha256:
+                answers.append(Kept(stored.receipt, is_conflict=False))
+            else:
+                answers.append(self._conflict(session, stored, each.envelope))
+        if new:
+            connection.execute(_KEEP, [each.row() for each in new])
+            append(connection, [each.leaf() for each in new])
+        return answers
+
+    def _conflict(self, session: Session, stored: _Lying, offered: envelopes.Envelope) -> Kept:
+        """Keep what was offered for a taken place as evidence, once; the receipt names what lies there."""
+        attempt, segment, first, last = offered.key
+        known = select(_CONFLICTS.c.id).where(
+            *(_CONFLICTS.c[name] == value for name, value in zip(PLACE, offered.key, strict=True)),
+            _CONFLICTS.c.offered_sha256 == offered.sha256,
+        )
+        if session.connection().execute(known).first() is None:
+            row = Conflict(
+                sitting=stored.sitting,
+                attempt=attempt,
+                segment=segment,
+                device=offered.header.device,
+                first=first,
+                last=last,
+                stored_sha256=stored.sha256,
+                offered_sha256=offered.sha256,
+                at_ms=self.now_ms(),
+                data=offered.data,
+            )
+            session.add(row)
+            session.flush()
+            append(session.connection(), [conflict_leaf(row)])
+        return Kept(self._receipt_of(offered.key, stored, is_conflict=True), is_conflict=True)
+
+    def _receipt_of(self, place: Place, lying: _Lying, *, is_conflict: bool = False) -> bytes:
+        attempt, segment, first, last = place
+        receipt = Receipt(
+            attempt=attempt,
+            segment=segment,
+            first=first,
+            last=last,
+            sha256=lying.sha256,
+            device=lying.device,
+            stored_utc_ms=lying.received_ms,
+            is_conflict=is_conflict,
+        )
+        return sign_receipt(receipt, self._house.keys.receipt)
+
+
+def _cleared(connection: Connection, devices: Collection[str]) -> set[str]:
+    """Those that may be used now, so that a PC revoked a moment ago is not served."""
+    query = select(_DEVICES.c.id).where(_DEVICES.c.id.in_(devices), _DEVICES.c.state == DeviceState.CLEARED.value)
+    return set(connection.execute(query).scalars())
+
+
+def _lying(connection: Connection, places: Sequence[Place]) -> dict[Place, _Lying]:
+    """What lies in these places already."""
+    found = connection.execute(_FIND, {"places": places}).mappings()
+    return {
+        (row["attempt"], row["segment"], row["first"], row["last"]): _Lying(
+            row["sitting"], row["device"], row["sha256"], row["received_ms"], row["receipt"]
+        )
+        for row in found
+    }
