@@ -20,6 +20,7 @@ from centralstore.errors import SetUpError, StoreError
 from centralstore.evidence.commands import add_commands as add_evidence_commands
 from centralstore.folder import init_folder, open_folder, pin_root, set_content_key
 from centralstore.keyfiles import add_export_options, add_key_options, add_rescore_options, read_results_keys
+from centralstore.relay.commands import add_relay_commands
 from itembank.errors import ItemBankError
 from sync.errors import SyncError
 
@@ -107,6 +108,7 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     start.add_argument("part")
     _add_results_commands(command)
     add_evidence_commands(command)
+    add_relay_commands(command)
     return parser
 
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from centralstore.desk import Answer, CommandRefusedError, CommandRequest
 from centralstore.errors import FieldError, SetUpError
 from centralstore.records import ScoredAttempt
+from centralstore.relay.counter import RELAY_COMMANDS
 from centralstore.rights import COMMAND_LINE
 from centralstore.store import Store
 from itembank.errors import PackageError
@@ -212,6 +213,7 @@ COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "readiness": _readiness,
     "keep-results": _keep_results,
     "note-results-read": _note_results_read,
+    **RELAY_COMMANDS,
     "checkpoint": _checkpoint,
     "erase": _erase,
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request, Response
 
 from centralstore.door import MESSAGE_BYTES, Door, Id, away, canonical, octets, parsed, read_body
-from centralstore.relayrows import MOST_BYTES, Telling
+from centralstore.relay.rows import MOST_BYTES, Telling
 from centralstore.store import Store
 from centralstore.store.intake import MAX_ENVELOPE_BYTES
 from sync.canonical import plain_of

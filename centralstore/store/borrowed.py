@@ -9,9 +9,9 @@ from typing import Any, Final
 from sqlmodel import Session, SQLModel, col, func, select
 
 from centralstore.errors import DamagedError, NotFoundError, NotNowError, TakenError
-from centralstore.loan import LentCandidate, Loan, StorePublic, from_base64, open_loan
 from centralstore.records import BorrowingView
-from centralstore.relayrows import MOST_ROWS, ROWS, TellingRow, telling_row
+from centralstore.relay.loan import LentCandidate, Loan, StorePublic, from_base64, open_loan
+from centralstore.relay.rows import MOST_ROWS, ROWS, TellingRow, telling_row
 from centralstore.rights import Act, Actor
 from centralstore.store.keeper import Where
 from centralstore.store.planning import get_sitting

@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel
 
 from centralstore.errors import DamagedError
 from centralstore.leaves import audit_leaf
-from centralstore.relayrows import ROWS, Telling, TellingRow
+from centralstore.relay.rows import ROWS, Telling, TellingRow
 from centralstore.store.log import append
 from centralstore.store.planning import get_sitting
 from centralstore.store.relays import Relays, contradict, lent_to

@@ -13,7 +13,8 @@ from pathlib import Path
 from sqlmodel import Session, col, delete, select
 
 from centralstore.errors import DamagedError, NotFoundError, NotNowError, UnknownDeviceError
-from centralstore.loan import (
+from centralstore.records import ContradictionView, DeviceView, LendingView
+from centralstore.relay.loan import (
     LentAccount,
     LentCandidate,
     LentDayCode,
@@ -27,8 +28,7 @@ from centralstore.loan import (
     seal_loan,
     to_base64,
 )
-from centralstore.records import ContradictionView, DeviceView, LendingView
-from centralstore.relayrows import RelayStanding
+from centralstore.relay.rows import RelayStanding
 from centralstore.rights import Act, Actor
 from centralstore.store.devices import cleared_devices
 from centralstore.store.lent import newest_lending

@@ -18,8 +18,8 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from centralstore.errors import SurroundingsError
-from centralstore.loan import StorePublic
-from centralstore.relayrows import RelayStanding, Telling
+from centralstore.relay.loan import StorePublic
+from centralstore.relay.rows import RelayStanding, Telling
 from centralstore.store import Store
 from sync.canonical import canonical_bytes, plain_of
 from sync.errors import SyncDataError
@@ -27,7 +27,7 @@ from sync.keys import VerifyKey
 from sync.receipt import verify_receipt
 
 CONNECT_S: Final = 3.0
-READ_S: Final = 30.0
+READ_S: Final = 10.0
 TURN_S: Final = 5.0
 LONGEST_PAUSE_S: Final = 300.0
 
