@@ -481,6 +481,11 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "pc.cannot_save": ("Kan ikke lagre", "Kan ikkje lagre", "Cannot save"),
     "pc.disk_trouble": ("Feil på disken", "Feil på disken", "Disk fault"),
     "pc.day_code_refused": ("Feil dagskode", "Feil dagskode", "Wrong day code"),
+    "pc.list_expired": (
+        "Trenger ny liste over gyldige prøver: koble PC-en til nettet",
+        "Treng ny liste over gyldige prøver: kople PC-en til nettet",
+        "Needs a new list of valid tests: connect the PC to the network",
+    ),
     "pc.login_refused": ("Feil passord", "Feil passord", "Wrong password"),
     "pc.name_wrong": (
         "Kandidaten sier at navnet er feil",

@@ -55,6 +55,7 @@ class Options:
     seat: str
     is_window: bool
     robot_map: Path | None
+    authority: str = ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,10 +86,25 @@ def _options(argv: Sequence[str]) -> Options:
     parser.add_argument("--ca", type=Path, help="the store's CA certificate (PEM); needed to enrol")
     parser.add_argument("--enrol", default="", metavar="TOKEN", help="one-time token: enrol this PC first")
     parser.add_argument("--seat", default="", help="what the seat is called in the room; needed to enrol")
+    parser.add_argument(
+        "--authority",
+        default="",
+        metavar="FILE|DIGITS",
+        help="the authority's root file or its fingerprint, by hand from the authority; needed to enrol",
+    )
     parser.add_argument("--window", action="store_true", help="a window with a visible Leave; nothing is locked down")
     parser.add_argument("--robot-map", type=Path, help="write where the controls are to this file (for robots)")
     found = parser.parse_args(argv)
-    return Options(found.state, found.store, found.ca, found.enrol, found.seat, found.window, found.robot_map)
+    return Options(
+        found.state,
+        found.store,
+        found.ca,
+        found.enrol,
+        found.seat,
+        found.window,
+        found.robot_map,
+        authority=found.authority,
+    )
 
 
 def run(options: Options) -> int:
@@ -135,13 +151,17 @@ def enrol(folder: StateFolder, keys: DeviceKeys, clock: SystemClock, options: Op
     Raises:
         SetUpError: an argument is missing, or the store refuses.
     """
+    from kiosk.releases import authority_of  # noqa: PLC0415 - as above
     from sync.client import StoreClient  # noqa: PLC0415 - as above
 
     if not options.store or options.ca is None or not options.seat:
         raise SetUpError(
             what="Enrolling needs the store's address, its CA certificate and the seat's name", remedy="Give all three."
         )
+    authority, root = authority_of(options.authority, lambda name: folder.read(Path(name)))
     write_atomically(folder.ca_file, options.ca.read_bytes())
+    if root is not None:
+        folder.write(folder.authority_root, root)
     with StoreClient(options.store, folder.ca_file, "", keys, now_utc_ms=clock.wall_ms) as client:
         try:
             given = client.enrol(options.token, options.seat)
@@ -155,7 +175,7 @@ def enrol(folder: StateFolder, keys: DeviceKeys, clock: SystemClock, options: Op
             order_key=given.order_key,
             ticket_key=given.ticket_key,
             receipt_key=given.receipt_key,
-            content_key=given.content_key_trusted,
+            authority=authority,
         )
     )
 

@@ -508,6 +508,8 @@ class Conductor(Answering):
         if state.ticket is not None and state.ticket.sitting != self._sitting:
             self._sitting, self._has_looked = state.ticket.sitting, False
             self._local.clear()
+        if state.is_list_expired:
+            self._incident("list_expired")
         if state.recovery is not None and not self._has_looked:
             self._has_looked = True
             self._look_for_attempts(state)

@@ -47,7 +47,8 @@ class NotEnrolledError(SetUpError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This PC is not enrolled", "Start it once with --enrol TOKEN --store URL --ca FILE --seat NAME."
+            "This PC is not enrolled",
+            "Start it once with --enrol TOKEN --store URL --ca FILE --seat NAME --authority FILE.",
         )
 
 

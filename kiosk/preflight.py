@@ -26,12 +26,13 @@ from kiosk.clock import SystemClock
 from kiosk.errors import KioskError, NotEnrolledError
 from kiosk.folder import StateFolder, write_atomically
 from kiosk.platforms import is_tablet
+from kiosk.releases import CurrentList
 from kiosk.sound import SAMPLE_RATE_HZ, StreamPlayer
 from sync.client import StoreClient
 from sync.errors import SyncError
 from sync.files import DiskFiles
+from sync.metadata import MetadataTrust
 from sync.readiness import TRIAL_BYTES, Finding, Outcome, Readiness, sign_readiness
-from sync.release import Ed25519Trust
 from sync.ticket import Ticket, open_ticket
 from sync.writer import FREE_NEEDED
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from kiosk.sound import Player
     from sync.files import Files
     from sync.keys import DeviceKeys
+    from sync.metadata import CurrentReleases
 
 MBIT_PER_CANDIDATE: Final = 1.0
 """Reglement 3.14: 1 Mbit free incoming and outgoing capacity per candidate."""
@@ -156,10 +158,20 @@ class Preflight:
         except SyncError as error:
             return None, _failed("release", str(error))
         try:
-            names = [self._opened(release) for release in sorted({each.release for each in ticket.releases})]
+            current = self._current()
+            names = [self._opened(current, release) for release in sorted({each.release for each in ticket.releases})]
         except (SyncError, ItemBankError) as error:
             return ticket, _failed("release", str(error))
-        return ticket, _passed("release", f"Here and genuine: {', '.join(names)}.")
+        until = time.strftime("%Y-%m-%d %H:%M", time.gmtime(current.valid_to_utc_ms / 1000))
+        told = f"Here, genuine and current until {until} UTC: {', '.join(names)}."
+        if current.valid_to_utc_ms < ticket.ends_utc_ms:
+            return ticket, _failed("release", f"{told} The sitting ends later: have the authority renew its list.")
+        return ticket, _passed("release", told)
+
+    def _current(self) -> CurrentReleases:
+        found = CurrentList(self.folder, self.enrolment)
+        found.refresh(self.client.metadata, now_utc_ms=self.clock.wall_ms())
+        return found.releases(at_utc_ms=self.clock.wall_ms())
 
     def _ticket(self, sitting: str) -> Ticket:
         return open_ticket(
@@ -172,12 +184,14 @@ class Preflight:
             seen_version=self.folder.high_water().get(f"ticket {sitting}", 0),
         )
 
-    def _opened(self, release: str) -> str:
-        path = self.folder.release(release)
+    def _opened(self, current: CurrentReleases, release: str) -> str:
+        path, now_ms = self.folder.release(release), self.clock.wall_ms()
+        listed = current.release(release, now_utc_ms=now_ms)
         if not path.exists():
-            write_atomically(path, self.client.package(release))
-        trust = Ed25519Trust(self.enrolment.key("content_key"), self.folder.high_water())
-        open_public(path, trust, now_utc_ms=self.clock.wall_ms())
+            data = self.client.package(release)
+            listed.verify_file(data)
+            write_atomically(path, data)
+        open_public(path, MetadataTrust(current, release), now_utc_ms=now_ms)
         return release
 
     def _bandwidth(self, candidates: int) -> Finding:

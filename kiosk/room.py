@@ -20,12 +20,13 @@ from itembank.errors import ItemBankError, PackageError
 from itembank.package import Package, open_public, open_sealed
 from kiosk.errors import KioskError
 from kiosk.folder import write_atomically
+from kiosk.releases import DAY_MS, CurrentList
 from kiosk.roster import KnownAttempt
-from sync.errors import DamagedError, StoreRefusedError, SyncError
+from sync.errors import DamagedError, ListExpiredError, NotCurrentError, StoreRefusedError, SyncError
 from sync.keys import sha256_hex
 from sync.orders import OrderList
 from sync.outbox import Outbox
-from sync.release import Ed25519Trust, open_device_share, open_grant
+from sync.release import open_device_share, open_grant
 from sync.threads import SystemThreads
 from sync.ticket import open_ticket
 
@@ -47,6 +48,9 @@ _log = logging.getLogger(__name__)
 SEND_EVERY_S: Final = 3.0
 ASK_EVERY_S: Final = 5.0
 REPORT_EVERY_S: Final = 5.0
+LIST_EVERY_S: Final = 900.0
+LIST_AGAIN_S: Final = 30.0
+"""How often the list of current releases is asked for: usually, and while a release is not on it or it has run out."""
 IDLE_S: Final = 0.2
 ORDERS_WAIT_MS: Final = 10_000
 STOP_S: Final = 2.0
@@ -69,7 +73,10 @@ class Receipted:
 
 @dataclass(frozen=True, slots=True)
 class RoomState:
-    """A snapshot: what is known now. ``trouble`` is the sentence of what could not be done last, "" if none."""
+    """A snapshot: what is known now. ``trouble`` is the sentence of what could not be done last, "" if none.
+
+    ``is_list_expired``: what the sitting needs cannot be opened, since the list of current releases has run out.
+    """
 
     ticket: Ticket | None = None
     orders: OrderList | None = None
@@ -82,6 +89,7 @@ class RoomState:
     is_online: bool = False
     contact_ms: int = 0
     trouble: str = ""
+    is_list_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,8 @@ class Room:
             folder.journals, device_key=keys.signing, receipt_key=enrolment.key("receipt_key"), files=folder.files
         )
         self._running: list[Running] = []
+        self._list = CurrentList(folder, enrolment)
+        self._list_asked_s = -LIST_EVERY_S
 
     # --- for the conductor --------------------------------------------------------------------------------------------
 
@@ -224,6 +234,7 @@ class Room:
         if ticket is None:
             return
         self._refresh_attempts(sitting)
+        self._attempted(lambda: self._refresh_list(ticket))
         for release in ticket.releases:
             self._attempted(lambda wanted=release: self._fetch_release(sitting, wanted))
         self._open_what_may_be_opened(self._client)
@@ -232,9 +243,12 @@ class Room:
         """The package and the grant, where they are not here yet; a package other than the ticket names is not kept."""
         path = self._folder.release(release.release)
         if not path.exists():
+            at_ms = self._opened_at_ms()
+            listed = self._list.releases(at_utc_ms=at_ms).release(release.release, now_utc_ms=at_ms)
             data = self._client.package(release.release)
             if sha256_hex(data) != release.sha256:
                 raise DamagedError(what="test package", fault="it is not the one that the ticket names")
+            listed.verify_file(data)
             write_atomically(path, data)
         grant = self._folder.grant(sitting, release.release)
         if not self._folder.has(grant) and not self._is_closed():
@@ -315,8 +329,30 @@ class Room:
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
-    def _trust(self) -> Ed25519Trust:
-        return Ed25519Trust(self._enrolment.key("content_key"), self._folder.high_water())
+    def _refresh_list(self, ticket: Ticket) -> None:
+        """Ask for the list now and then, and soon when it does not let a release of the sitting be used."""
+        waited_s = self._threads.now_s() - self._list_asked_s
+        if waited_s < (LIST_EVERY_S if self._is_listed(ticket) else LIST_AGAIN_S):
+            return
+        self._list_asked_s = self._threads.now_s()
+        self._list.refresh(self._client.metadata, now_utc_ms=self._clock.wall_ms())
+
+    def _is_listed(self, ticket: Ticket) -> bool:
+        try:
+            current = self._list.releases(at_utc_ms=self._clock.wall_ms())
+        except SyncError:
+            return False
+        return {each.release for each in ticket.releases} <= set(current.releases)
+
+    def _opened_at_ms(self) -> int:
+        """The time at which a release must be current: now; in an open sitting that of its opening, a day ago at most.
+
+        So a PC that is started again in the middle of an exam opens what it had opened before.
+        """
+        now_ms = self._clock.wall_ms()
+        orders = self._state.orders
+        opened = [] if orders is None else [order.at_utc_ms for order in orders.orders if order.kind == "open"]
+        return min(now_ms, max(opened[0], now_ms - DAY_MS)) if opened else now_ms
 
     def _open_what_may_be_opened(self, client: StoreClient) -> None:
         """Public parts at any time; packages and the recovery key once the sitting is OPENED."""
@@ -324,17 +360,25 @@ class Room:
             ticket = self._state.ticket
         if ticket is None:
             return
-        now_ms = self._clock.wall_ms()
-        for release in {each.release for each in ticket.releases}:
-            path = self._folder.release(release)
-            if release not in self._state.public and path.exists():
-                with _set_aside_if_damaged(path):
-                    part = open_public(path, self._trust(), now_utc_ms=now_ms)
-                self._folder.keep_high_water(part.manifest.series, part.manifest.version)
-                self._change(public={**self._state.public, release: part})
-        if self._is_open():
-            for release in {each.release for each in ticket.releases} - set(self._state.packages):
-                self._open_package(client, ticket.sitting, release)
+        try:
+            for release in {each.release for each in ticket.releases}:
+                self._open_public(release)
+            if self._is_open():
+                for release in {each.release for each in ticket.releases} - set(self._state.packages):
+                    self._open_package(client, ticket.sitting, release)
+        except ListExpiredError:
+            self._change(is_list_expired=True)
+            raise
+        self._change(is_list_expired=False)
+
+    def _open_public(self, release: str) -> None:
+        path = self._folder.release(release)
+        if release in self._state.public or not path.exists():
+            return
+        at_ms = self._opened_at_ms()
+        with _set_aside_if_damaged(path):
+            part = open_public(path, self._list.trust(release, at_utc_ms=at_ms), now_utc_ms=at_ms)
+        self._change(public={**self._state.public, release: part})
 
     def _open_package(self, client: StoreClient, sitting: str, release: str) -> None:
         grant = self._folder.read(self._folder.grant(sitting, release))
@@ -344,6 +388,8 @@ class Room:
         if share is None:
             share = client.share(sitting)
             self._folder.write(self._folder.share(sitting), share)
+        at_ms = self._opened_at_ms()
+        trust = self._list.trust(release, at_utc_ms=at_ms)
         release_share = open_device_share(
             share,
             sitting=sitting,
@@ -358,12 +404,12 @@ class Room:
             release=release,
             keys=self._keys,
             release_share=release_share,
-            content_key=self._enrolment.key("content_key"),
-            now_utc_ms=self._clock.wall_ms(),
+            content_key=trust.current.release(release, now_utc_ms=at_ms).content_key,
+            now_utc_ms=at_ms,
         )
         path = self._folder.release(release)
         with _set_aside_if_damaged(path):
-            package = open_sealed(path, granted.content_key, self._trust(), now_utc_ms=self._clock.wall_ms())
+            package = open_sealed(path, granted.content_key, trust, now_utc_ms=at_ms)
         with self._lock:
             # CLOSED may have come meanwhile, in the other thread: then nothing is kept.
             if self._is_open():
@@ -449,9 +495,9 @@ def _is_closed(orders: OrderList) -> bool:
 
 @contextmanager
 def _set_aside_if_damaged(path: Path) -> Generator[None]:
-    """A package that cannot be read is put aside, so that it is fetched anew at the next turn."""
+    """A package that cannot be read, or is not the one listed, is put aside and fetched anew at the next turn."""
     try:
         yield
-    except (PackageError, DamagedError):
+    except (PackageError, DamagedError, NotCurrentError):
         path.replace(path.with_suffix(".damaged"))
         raise

@@ -78,7 +78,7 @@ class LoginScreen(StartScreen):
     languages: tuple[Language, ...] = ("nb", "nn", "en")
 
 
-WaitReason: TypeAlias = Literal["name_wrong", "staff_here", "not_open", "next_part", "preparing"]
+WaitReason: TypeAlias = Literal["name_wrong", "staff_here", "not_open", "next_part", "preparing", "list_expired"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,8 @@ class Showing(Facts):
     def _screen_without_candidate(self) -> Screen:
         roster = self._roster()
         foot = self._seat().foot()
+        if self._room.state.is_list_expired:
+            return WaitScreen(settings=self._settings, foot=foot, reason="list_expired")
         if roster is None or (roster.is_open and not self._has_looked):
             return WaitScreen(settings=self._settings, foot=foot, reason="preparing")
         if roster.is_closed:

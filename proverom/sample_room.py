@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from centralstore.desk import Desk
-from centralstore.folder import init_folder
+from centralstore.folder import init_folder, pin_root
 from itembank import commands as bank_commands
+from itembank.releaselist import ReleaseList
 from kiosk.app import Options, device_keys, enrol
 from kiosk.clock import SystemClock
 from kiosk.folder import StateFolder
@@ -80,6 +81,7 @@ class SampleRoom:
         self._prepare_authority()
         self.start_service()
         try:
+            self.desk.ask("add-metadata", folder=str(self.releases.folder / "metadata"))
             for package in self.packages:
                 self.desk.ask("add-release", file=str(package))
             text = people_csv(self.sitting, [package.stem for package in self.packages])
@@ -97,6 +99,11 @@ class SampleRoom:
     def desk(self) -> Desk:
         """The store's command desk."""
         return Desk(self.store)
+
+    @property
+    def releases(self) -> ReleaseList:
+        """The authority's list of current releases."""
+        return ReleaseList(self.keys)
 
     @property
     def packages(self) -> tuple[Path, ...]:
@@ -147,7 +154,12 @@ class SampleRoom:
             folder,
             device_keys(folder),
             SystemClock(),
-            Options(state, self.url, self.ca_file, token, name, is_window=False, robot_map=None),
+            Options(
+                *(state, self.url, self.ca_file, token, name),
+                is_window=False,
+                robot_map=None,
+                authority=str(self.releases.first_root),
+            ),
         )
         enrolment = folder.enrolment()
         if enrolment is None:
@@ -171,7 +183,7 @@ class SampleRoom:
         release = bank / "releases" / f"{self.sitting.release}.json"
         _bank("release", str(release), "--out", str(self.folder), "--keys", str(self.keys))
         signing = (self.keys / "content-signing.pub").read_text(encoding="ascii").strip()
-        init_folder(self.store, content_key=signing)
+        pin_root(init_folder(self.store, content_key=signing), self.releases.first_root.read_bytes())
 
 
 def people_csv(sitting: SampleSitting, releases: Sequence[str]) -> str:

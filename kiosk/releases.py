@@ -1,0 +1,129 @@
+"""Which releases this PC may open: the authority's list, fetched from the store, kept here, good without a network."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from kiosk.errors import SetUpError
+from sync.errors import DamagedError, ListExpiredError, ListRefusedError
+from sync.metadata import CurrentReleases, MetadataTrust, ReleaseMetadata, check_root, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiosk.folder import Enrolment, StateFolder
+
+DAY_MS: Final = 86_400_000
+MOST_ROOTS: Final = 64
+
+
+class CurrentList:
+    """The list as this PC knows it. Used by both of the room's threads.
+
+    Times are the wall clock, corrected by the store where it was reached. The list never counts as of an earlier time
+    than that at which it was last found current, so a clock that was set back revives nothing.
+    """
+
+    def __init__(self, folder: StateFolder, enrolment: Enrolment) -> None:
+        self._folder = folder
+        self._authority = enrolment.authority
+        self._list: ReleaseMetadata | None = None
+        self._current: CurrentReleases | None = None
+        self._lock = threading.Lock()
+
+    def refresh(self, fetch: Callable[[str], bytes | None], *, now_utc_ms: int) -> None:
+        """Take in what is newer. What is refused leaves the list in use as it was.
+
+        Args:
+            fetch: a file of the list by its name, None where there is none (`StoreClient.metadata`).
+            now_utc_ms: the time now.
+
+        Raises:
+            ListRefusedError, ListExpiredError: as `ReleaseMetadata.update`, or no root has the fingerprint given here.
+            StoreError: the store was not reached.
+        """
+        with self._lock:
+            if self._folder.read(self._folder.authority_root) is None:
+                self._folder.write(self._folder.authority_root, self._root_from(fetch))
+            self._current = None
+            self._current = self._opened().update(fetch, now_utc_ms=now_utc_ms)
+
+    def releases(self, *, at_utc_ms: int) -> CurrentReleases:
+        """The list in use, good for `CurrentReleases.release` at that time.
+
+        Raises:
+            ListRefusedError: there is none here yet.
+            ListExpiredError: its time is over.
+        """
+        with self._lock:
+            if self._current is None:
+                self._current = self._opened().current(now_utc_ms=at_utc_ms)
+            now = max(at_utc_ms, self._opened().believed_utc_ms)
+            if now >= self._current.valid_to_utc_ms:
+                raise ListExpiredError(valid_to_utc_ms=self._current.valid_to_utc_ms, now_utc_ms=now)
+            return self._current
+
+    def trust(self, release: str, *, at_utc_ms: int) -> MetadataTrust:
+        """By what a release's package is checked.
+
+        Raises:
+            ListRefusedError, ListExpiredError: as `releases`.
+        """
+        return MetadataTrust(self.releases(at_utc_ms=at_utc_ms), release)
+
+    def _root_from(self, fetch: Callable[[str], bytes | None]) -> bytes:
+        """The root file that has the fingerprint which was given at this PC's enrolment."""
+        for version in range(1, MOST_ROOTS + 1):
+            data = fetch(f"{version}.root.json")
+            if data is None:
+                break
+            if fingerprint(data) == self._authority:
+                return data
+        raise ListRefusedError(why="the store has no root file with the fingerprint that this PC was enrolled with")
+
+    def _opened(self) -> ReleaseMetadata:
+        if self._list is None:
+            root = self._folder.read(self._folder.authority_root)
+            if root is None:
+                raise ListRefusedError(why="this PC has not fetched one yet")
+            if fingerprint(root) != self._authority:
+                raise DamagedError(
+                    what="authority's root file",
+                    fault="it is not the one that this PC was enrolled with",
+                    remedy="Enrol this PC again",
+                )
+            keep = self._folder.list_memory
+            self._list = ReleaseMetadata(
+                root,
+                kept=self._folder.read(keep),
+                keep=lambda data: self._folder.write(keep, data),
+                workplace=self._folder.root,
+            )
+        return self._list
+
+
+def authority_of(given: str, read: Callable[[str], bytes | None]) -> tuple[str, bytes | None]:
+    """The fingerprint of the authority's root, and the root itself where ``given`` names its file.
+
+    Args:
+        given: ``--authority``: the root file, or the 64 hexadecimal digits of its fingerprint (spaces do not matter).
+        read: a file's bytes, None where there is no such file.
+
+    Raises:
+        SetUpError: neither.
+    """
+    digits = "".join(given.split()).lower()
+    if len(digits) == len(fingerprint(b"")) and all(digit in "0123456789abcdef" for digit in digits):
+        return digits, None
+    root = read(given) if given else None
+    if root is None:
+        raise SetUpError(
+            what="Enrolling needs the authority's root file or its fingerprint, and not from the store",
+            remedy="Give --authority 1.root.json, or the 64 digits that 'bank metadata show' prints.",
+        )
+    try:
+        check_root(root)
+    except DamagedError as error:
+        raise SetUpError(str(error), "Copy the file from the authority again.") from error
+    return fingerprint(root), root
