@@ -117,3 +117,9 @@ def test_another_exam_needs_nothing_but_its_release(site: Site) -> None:
     )
     site.store.add_place(site.manager, NewPlace("h1", "100234", 1, (NewEnrolment("theory"),)))
     assert site.store.programme("h1").levels == ("not_passed", "passed")
+
+
+def test_nobody_is_on_a_list_twice(site: Site) -> None:
+    with pytest.raises(TakenError, match="On the list of sitting s1, candidate '100234' exists already"):
+        site.store.add_place(site.manager, NewPlace("s1", "100234", 9, ALL_PARTS))
+    assert [seat.seat for seat in site.store.board(site.leader, "s1").seats if seat.candidate == "100234"] == [1]

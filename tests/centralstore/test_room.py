@@ -296,3 +296,24 @@ async def deliver(site: Site, *, pc_part: str, candidate: str) -> None:
         phase="submitted", attempt=attempt, candidate=candidate, part=pc_part, records_durable=journal.sealer.count
     )
     assert (await pc.ask("POST", "/v1/progress", report)).status_code == 200
+
+
+async def test_whoever_is_present_can_be_turned_away_until_a_part_has_begun(site: Site) -> None:
+    pc = await site.open_pc("listening")
+    for candidate in ("100234", "100251"):
+        site.store.mark_present(site.guard, "s1", candidate, "known")
+    await pc.ask("POST", "/v1/progress", pc.report(phase="running", part="listening"))
+    with pytest.raises(NotNowError, match="Expel, with a reason"):
+        site.store.reject(site.guard, "s1", "100234", Attendance.REJECTED_ID)
+    assert seat(site).attendance is Attendance.PRESENT
+    site.store.reject(site.guard, "s1", "100251", Attendance.REJECTED_ID)
+    assert seat(site, "100251").attendance is Attendance.REJECTED_ID
+
+
+async def test_whoever_has_an_outcome_is_not_noted_as_ikke_mott(site: Site) -> None:
+    site.store.mark_present(site.guard, "s1", "100234", "known")
+    with pytest.raises(NotNowError, match="there is an outcome"):
+        site.store.mark_no_show(site.guard, "s1", "100234")
+    assert seat(site).attendance is Attendance.PRESENT
+    site.store.mark_no_show(site.guard, "s1", "100251")
+    assert seat(site, "100251").attendance is Attendance.NO_SHOW
