@@ -58,9 +58,11 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run store", description="Run and look after the central store.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], help_text: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], help_text: str, folder: str = "the store's folder"
+    ) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=help_text, description=help_text)
-        made.add_argument("folder", type=Path, metavar="DIR", help="the store's folder")
+        made.add_argument("folder", type=Path, metavar="DIR", help=folder)
         made.set_defaults(run=run)
         return made
 
@@ -68,6 +70,7 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     init.add_argument("names", nargs="*", metavar="NAME", help="further names or addresses of this machine")
     init.add_argument("--database", default="", metavar="URL", help="another database than the folder's SQLite file")
     init.add_argument("--content-key", default="", metavar="KEY", help="the authority's public key or its file")
+    init.add_argument("--root", type=Path, metavar="1.root.json", help="the authority's root file, to be pinned")
     trust = command("trust", _trust, "set the authority's key whose releases are genuine, or pin its root file")
     trust.add_argument("key", metavar="KEY", nargs="?", help="64 hexadecimal digits, or the file that holds them")
     trust.add_argument("--root", type=Path, metavar="1.root.json", help="who signs the list of current releases")
@@ -132,6 +135,8 @@ def _add_results_commands(command: Callable[..., argparse.ArgumentParser]) -> No
 def _init(arguments: argparse.Namespace) -> int:
     key = _key_text(arguments.content_key) if arguments.content_key else ""
     made = init_folder(arguments.folder, names=tuple(arguments.names), database=arguments.database, content_key=key)
+    if arguments.root:
+        pin_root(made, _bytes(arguments.root))
     from centralstore.migration import upgrade
 
     upgrade(made.database_url)
