@@ -19,6 +19,7 @@ from centralstore.store import Store
 from itembank.errors import PackageError
 from itembank.grants import DevicesFile, read_grants
 from sync.canonical import plain_of
+from sync.keys import VerifyKey
 
 _RESULTS: Final = TypeAdapter(tuple[ScoredAttempt, ...])
 
@@ -193,6 +194,11 @@ def _checkpoint(store: Store, _arguments: Answer) -> Answer:
     return {"checkpoint": store.checkpoint().decode(), "log_key": store.log_key.hex}
 
 
+def _add_witness(store: Store, arguments: Answer) -> Answer:
+    seen = store.add_witness(str(arguments["data"]).encode(), VerifyKey.from_hex(arguments["key"]))
+    return {"size": seen.size}
+
+
 COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "import": _import,
     "token": _token,
@@ -215,5 +221,6 @@ COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "note-results-read": _note_results_read,
     **RELAY_COMMANDS,
     "checkpoint": _checkpoint,
+    "add-witness": _add_witness,
     "erase": _erase,
 }

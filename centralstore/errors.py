@@ -235,3 +235,25 @@ class LogBrokenError(SurroundingsError):
             f"The store's log: {problem}. Nothing more is signed for it; exams and deliveries go on."
             " Look with 'store check-log', keep the database as evidence, and tell the witness."
         )
+
+
+class ForkedLogError(StateError):
+    """A witness saw a log that does not continue what it saw before."""
+
+    code: ClassVar[str] = "forked_log"
+
+    def __init__(self, problem: str, evidence: str) -> None:
+        super().__init__(
+            f"ALARM: the store's log was changed: {problem}. Nothing was signed. The two signed checkpoints are in"
+            f" {evidence}: keep the file, tell whoever runs the exams, and accept no export from this store until it is"
+            " explained."
+        )
+
+
+class StoreSilentError(SurroundingsError):
+    """A store that a witness asked gives no usable answer."""
+
+    code: ClassVar[str] = "store_silent"
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(f"The store at {url} gives no usable answer ({cause}). Check network, address and CA file.")
