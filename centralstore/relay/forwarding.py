@@ -71,14 +71,20 @@ class Forwarded:
 class CentralLine:
     """A relay's connection to the central store: TLS 1.3, its CA alone trusted, every request signed by the relay."""
 
-    def __init__(self, store: Store, central: StorePublic, *, url: str = "") -> None:
+    def __init__(
+        self, store: Store, central: StorePublic, *, url: str = "", transport: httpx.BaseTransport | None = None
+    ) -> None:
         self._store = store
         self.url = (url or central.url).rstrip("/")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_verify_locations(cadata=central.ca_pem)
         self._http = httpx.Client(
-            verify=context, timeout=httpx.Timeout(READ_S, connect=CONNECT_S), trust_env=False, follow_redirects=False
+            verify=context,
+            transport=transport,
+            timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+            trust_env=False,
+            follow_redirects=False,
         )
         self._offset_ms = 0
 
@@ -113,13 +119,14 @@ class CentralLine:
         return answer
 
 
-def forward(store: Store, sitting: str, *, url: str = "") -> Forwarded:
+def forward(store: Store, sitting: str, *, url: str = "", transport: httpx.BaseTransport | None = None) -> Forwarded:
     """Bring everything of one borrowed sitting over that is not there yet.
 
     Args:
         store: the relay.
         sitting: a borrowed one.
         url: where the central store is, if not where its public file says.
+        transport: another way to reach it (in-process in tests).
 
     Raises:
         NotFoundError: the sitting was not borrowed.
@@ -128,7 +135,7 @@ def forward(store: Store, sitting: str, *, url: str = "") -> Forwarded:
     """
     central = store.central_of(sitting)
     done = Forwarded()
-    with CentralLine(store, central, url=url) as line:
+    with CentralLine(store, central, url=url, transport=transport) as line:
         _forward_orders(store, line, sitting, done)
         _forward_envelopes(store, line, sitting, VerifyKey.from_hex(central.receipt_key), done)
         _forward_rows(store, line, sitting, done)
