@@ -33,6 +33,7 @@ from sync.errors import SyncError
 from sync.files import DiskFiles
 from sync.metadata import MetadataTrust
 from sync.readiness import TRIAL_BYTES, Finding, Outcome, Readiness, sign_readiness
+from sync.threads import SystemThreads
 from sync.ticket import Ticket, open_ticket
 from sync.writer import FREE_NEEDED
 
@@ -169,7 +170,7 @@ class Preflight:
         return ticket, _passed("release", told)
 
     def _current(self) -> CurrentReleases:
-        found = CurrentList(self.folder, self.enrolment)
+        found = CurrentList(self.folder, self.enrolment, SystemThreads())
         found.refresh(self.client.metadata, now_utc_ms=self.clock.wall_ms())
         return found.releases(at_utc_ms=self.clock.wall_ms())
 

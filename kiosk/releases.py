@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Final
 
 from kiosk.errors import SetUpError
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kiosk.folder import Enrolment, StateFolder
+    from sync.threads import Threads
 
 DAY_MS: Final = 86_400_000
 MOST_ROOTS: Final = 64
@@ -25,12 +25,12 @@ class CurrentList:
     than that at which it was last found current, so a clock that was set back revives nothing.
     """
 
-    def __init__(self, folder: StateFolder, enrolment: Enrolment) -> None:
+    def __init__(self, folder: StateFolder, enrolment: Enrolment, threads: Threads) -> None:
         self._folder = folder
         self._authority = enrolment.authority
         self._list: ReleaseMetadata | None = None
         self._current: CurrentReleases | None = None
-        self._lock = threading.Lock()
+        self._lock = threads.lock()
 
     def refresh(self, fetch: Callable[[str], bytes | None], *, now_utc_ms: int) -> None:
         """Take in what is newer. What is refused leaves the list in use as it was.

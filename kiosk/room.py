@@ -12,7 +12,7 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import EngineError
 from engine.state import Phase
@@ -133,7 +133,7 @@ class Room:
             folder.journals, device_key=keys.signing, receipt_key=enrolment.key("receipt_key"), files=folder.files
         )
         self._running: list[Running] = []
-        self._list = CurrentList(folder, enrolment)
+        self._list = CurrentList(folder, enrolment, self._threads)
         self._list_asked_s = -LIST_EVERY_S
 
     # --- for the conductor --------------------------------------------------------------------------------------------
@@ -226,10 +226,14 @@ class Room:
         """Time, ticket, packages, grants, share: whatever is missing or newer."""
         self._clock.correct_by_store(self._client.synchronise())
         self._in_contact()
-        sitting = self._choose_sitting()
-        if sitting is None:
+        offered = self._choose_sitting()
+        if offered is None:
             return
-        self._refresh_ticket(sitting)
+        sitting = str(offered["sitting"])
+        known = self._state.ticket
+        # Making and sealing a ticket is the dearest thing a PC asks of the store: only when there is another one.
+        if known is None or known.sitting != sitting or offered.get("ticket_version") != known.version:
+            self._refresh_ticket(sitting)
         ticket = self._state.ticket
         if ticket is None:
             return
@@ -254,14 +258,15 @@ class Room:
         if not self._folder.has(grant) and not self._is_closed():
             self._folder.write(grant, self._client.grant(sitting, release.release))
 
-    def _choose_sitting(self) -> str | None:
+    def _choose_sitting(self) -> dict[str, Any] | None:
         """The sitting to serve: the one here while it is open; else an open before a planned one, the latest day."""
         known = self._state.ticket
         offered = [each for each in self._client.sittings() if str(each.get("state", "")).upper() != "CLOSED"]
-        if known is not None and self._is_open() and any(each["sitting"] == known.sitting for each in offered):
-            return known.sitting
+        served = [each for each in offered if known is not None and each["sitting"] == known.sitting]
+        if served and self._is_open():
+            return served[0]
         offered.sort(key=lambda each: (str(each.get("state", "")).upper() == "OPENED", str(each.get("date", ""))))
-        return str(offered[-1]["sitting"]) if offered else None
+        return offered[-1] if offered else None
 
     def _refresh_ticket(self, sitting: str) -> None:
         data = self._client.ticket(sitting)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -51,6 +52,10 @@ class Threads(Protocol):
         """Do the work in a thread of its own that does not keep the program alive."""
         ...
 
+    def lock(self) -> AbstractContextManager[object]:
+        """A lock that may be held while its thread waits for disk or network."""
+        ...
+
     def now_s(self) -> float:
         """Seconds on a clock that only goes forward."""
         ...
@@ -68,6 +73,10 @@ class SystemThreads:
         thread = threading.Thread(target=work, name=name, daemon=True)
         thread.start()
         return thread
+
+    def lock(self) -> AbstractContextManager[object]:
+        """See `Threads.lock`."""
+        return threading.Lock()
 
     def now_s(self) -> float:
         """See `Threads.now_s`."""

@@ -99,8 +99,8 @@ class JournalWriter:
         self._on_durable = on_durable
         self._on_trouble = on_trouble
         self._lock = threading.RLock()
-        self._sync_lock = threading.Lock()
         self._threads = disk.threads
+        self._sync_lock = self._threads.lock()
         self._soon_lock = threading.Lock()
         self._wake = self._threads.waker()
         self._due: float | None = None
