@@ -17,7 +17,8 @@ CONFLICT: Final = "conflict"
 ORDER: Final = "order"
 RESULT: Final = "result"
 AUDIT: Final = "audit"
-SELF_SIGNED: Final = frozenset({RECEIPT, ORDER})
+CHECKPOINT: Final = "checkpoint"
+SELF_SIGNED: Final = frozenset({RECEIPT, ORDER, CHECKPOINT})
 """Their contents carry a signature of the store; whoever writes the others into the database alone has none."""
 
 _PURPOSE: Final = "leaf"
@@ -75,6 +76,11 @@ def result_leaf(row: Any) -> Leaf:  # noqa: ANN401
 def audit_leaf(row: Any) -> Leaf:  # noqa: ANN401
     """An act's leaf: the whole row."""
     return Leaf(AUDIT, str(row.id), row.sitting, canonical_bytes(audit_content(row)))
+
+
+def checkpoint_leaf(row: Any) -> Leaf:  # noqa: ANN401
+    """A checkpoint's own leaf, so that later ones speak of it and none is taken away unseen."""
+    return Leaf(CHECKPOINT, str(row.size), "", row.data)
 
 
 def sign_leaf(kind: str, ref: str, sitting: str, leaf: bytes, key: SigningKey) -> bytes:

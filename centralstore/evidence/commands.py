@@ -18,6 +18,11 @@ def add_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     bundle.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
     log = command("log", _log, "sign and show the newest checkpoint of the log")
     log.add_argument("--key", action="store_true", help="only the log's public key, for witnesses and verifiers")
+    check = command(
+        "check-log", _check_log, "rebuild the log from the rows and name each that was changed past the store"
+    )
+    check.add_argument("--cosigned", type=Path, nargs="*", default=[], metavar="FILE", help="from the witness's 'seen'")
+    check.add_argument("--witness-key", type=Path, metavar="FILE", help="the witness's witness.pub")
     own = "the witness's own folder"
     init = command("witness-init", _witness_init, "make a witness: for another organisation, at its own machine", own)
     init.add_argument("name", help="the organisation's name")
@@ -54,6 +59,33 @@ def _log(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_log(arguments: argparse.Namespace) -> int:
+    """0 when everything is as the store left it, 1 otherwise."""
+    from centralstore.counter import open_store
+    from centralstore.evidence.witness import read_public
+
+    if arguments.cosigned and arguments.witness_key is None:
+        raise SetUpError("check-log", "--cosigned is given without --witness-key", "Name the witness's witness.pub.")
+    key = read_public(arguments.witness_key) if arguments.witness_key else None
+    with open_store(arguments.folder) as store:
+        report = store.check_log([(_text(file).encode(), key) for file in arguments.cosigned if key is not None])
+    for finding in report.findings:
+        print(finding)
+    kinds = ", ".join(f"{count} {kind}s" for kind, count in sorted(report.counts.items())) or "nothing"
+    print(
+        f"{report.leaves} leaves ({kinds}); {report.uncovered} are newer than the last of {report.checkpoints} checkpoints."
+    )
+    print(f"{len(report.findings)} FINDINGS." if report.findings else "Everything is as the store left it.")
+    return 1 if report.findings else 0
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetUpError(str(file), "cannot be read", "Name a file that the witness signed.") from error
+
+
 def _witness_init(arguments: argparse.Namespace) -> int:
     from centralstore.evidence.witness import init_witness
 
@@ -85,11 +117,7 @@ def _add_witness(arguments: argparse.Namespace) -> int:
 
     key = read_public(arguments.key)
     for file in arguments.files:
-        try:
-            data = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SetUpError(str(file), "cannot be read", "Name a file that the witness signed.") from error
-        kept = Desk(arguments.folder).ask("add-witness", data=data, key=key.hex)
+        kept = Desk(arguments.folder).ask("add-witness", data=_text(file), key=key.hex)
         print(f"{file}: the witness saw {kept['size']} leaves, and they are those here.")
     return 0
 

@@ -16,6 +16,7 @@ from centralstore.store.accounts import Accounts
 from centralstore.store.audit import AuditLog
 from centralstore.store.board import Boards
 from centralstore.store.borrowed import Borrowed
+from centralstore.store.checking import Checking
 from centralstore.store.checkpoints import Checkpoints
 from centralstore.store.delivery import Delivery
 from centralstore.store.erasure import Erasure
@@ -47,6 +48,7 @@ class Store(
     AuditLog,
     Checkpoints,
     Exports,
+    Checking,
 ):
     """Everything the store can do. Staff acts take an `Actor`; each is checked, done and logged in one transaction."""
 

@@ -11,8 +11,9 @@ from pydantic import JsonValue
 from sqlmodel import Session, col, select
 
 from centralstore.errors import FieldError, LogBrokenError
+from centralstore.leaves import checkpoint_leaf
 from centralstore.store.keeper import House, Keeper
-from centralstore.store.log import LogBook, sign_older
+from centralstore.store.log import LogBook, append, sign_older
 from centralstore.tables import LogCheckpoint, LogWitness
 from sync.canonical import Message, parse_model
 from sync.checkpoint import Checkpoint, sign_checkpoint, verify_cosigned
@@ -71,7 +72,7 @@ class Checkpoints(Keeper):
         book = self._house.log
         with book.lock:
             self._read(lambda session: book.catch_up(session, self.log_key))
-            if book.last is not None and book.last[0].size == book.tiles.size:
+            if book.last is not None and book.has_only_its_checkpoint():
                 return book.last[1]
             made = Checkpoint(
                 log=self.log_key.hex,
@@ -88,7 +89,9 @@ class Checkpoints(Keeper):
         if session.exec(select(LogCheckpoint.size).limit(1)).first() is None:
             sign_older(session, self._house.keys.log)
         if session.get(LogCheckpoint, made.size) is None:
-            session.add(LogCheckpoint(size=made.size, at_ms=made.at_utc_ms, data=data))
+            row = LogCheckpoint(size=made.size, at_ms=made.at_utc_ms, data=data)
+            session.add(row)
+            append(session.connection(), [checkpoint_leaf(row)])
 
     def recent_checkpoint(self) -> bytes:
         """As `checkpoint`, for anyone who asks: at most one a second is made.

@@ -57,7 +57,7 @@ class Exports(Keeper):
         """
 
         def work(session: Session) -> Exported:
-            _see_one_state(session)
+            see_one_state(session)
             row = get_sitting(session, sitting)
             _emit_deliveries(session, sitting, emit)
             _emit_orders(session, sitting, emit)
@@ -78,8 +78,11 @@ class Exports(Keeper):
                 yield release, (self._house.folder.releases / kept.file_name).read_bytes()
 
 
-def _see_one_state(session: Session) -> None:
-    """SQLite's transactions do so by themselves; PostgreSQL's must be told before their first query."""
+def see_one_state(session: Session) -> None:
+    """Let a session see one state of the database whatever is written meanwhile; said before its first query.
+
+    SQLite's transactions do so by themselves, PostgreSQL's must be told.
+    """
     if session.get_bind().dialect.name == "postgresql":
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 

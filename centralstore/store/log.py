@@ -101,6 +101,13 @@ class LogBook:
         if self.last is None:
             self.last = self._newest(session, key)
 
+    def has_only_its_checkpoint(self) -> bool:
+        """Whether nothing came after the newest checkpoint but that checkpoint's own leaf."""
+        if self.last is None:
+            return False
+        checkpoint, data = self.last
+        return self.tiles.size == checkpoint.size + 1 and self._last_leaf == leaf_hash(data)
+
     def nodes(self, session: Session) -> Nodes:
         """The tree's nodes for proofs; leaves come from the table."""
 
