@@ -343,14 +343,13 @@ def _compare(
         need(row.get(name) == value, f"{name} is '{row.get(name)}' in the store and '{value}' by its answers")
     data = Fields(row.get("data"), "its data").plain
     for name in sorted({*wanted, *data}):
-        need(_is_same(data.get(name), wanted.get(name)), f"{name} is not what comes out of its answers")
-    if row.get("findings"):
-        house.report.notes.append(
-            f"{where}: the store's own scoring told {len(canonical.entries(row['findings'], 'it'))} findings"
-        )
+        need(is_same(data.get(name), wanted.get(name)), f"{name} is not what comes out of its answers")
+    told_by_store = canonical.entries(row.get("findings", []), "its findings")
+    if told_by_store:
+        house.report.notes.append(f"{where}: the store's own scoring told {len(told_by_store)} findings")
 
 
-def _is_same(told: object, ours: object) -> bool:
+def is_same(told: object, ours: object) -> bool:
     """Whether two values are equal; a number with decimals, which canonical JSON spells as text, nearly so."""
     if isinstance(ours, float):
         try:
@@ -359,8 +358,8 @@ def _is_same(told: object, ours: object) -> bool:
             return False
     if isinstance(ours, dict) and isinstance(told, dict):
         mine, theirs = cast("dict[str, object]", ours), cast("dict[str, object]", told)
-        return set(mine) == set(theirs) and all(_is_same(theirs[name], mine[name]) for name in mine)
+        return set(mine) == set(theirs) and all(is_same(theirs[name], mine[name]) for name in mine)
     if isinstance(ours, list) and isinstance(told, list):
         own, other = cast("list[object]", ours), cast("list[object]", told)
-        return len(own) == len(other) and all(map(_is_same, other, own))
+        return len(own) == len(other) and all(map(is_same, other, own))
     return (type(told), told) == (type(ours), ours)
