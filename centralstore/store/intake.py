@@ -10,7 +10,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, Table, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from centralstore.database import Outcome, settles
@@ -40,10 +41,19 @@ Place = tuple[str, str, int, int]
 
 PLACE: Final = ("attempt", "segment", "first", "last")
 
-_KEEP: Final = insert(_ENVELOPES)
+_KEEP: Final = {
+    "sqlite": sqlite.insert(_ENVELOPES).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_ENVELOPES).on_conflict_do_nothing(),
+}
+_LAST: Final = select(func.max(_ENVELOPES.c.id))
+_SINCE: Final = (
+    select(*(_ENVELOPES.c[name] for name in PLACE))
+    .where(_ENVELOPES.c.id > bindparam("before"))
+    .order_by(_ENVELOPES.c.id)
+)
 _FIND: Final = select(
-    *(_ENVELOPES.c[name] for name in (*PLACE, "sitting", "device", "sha256", "received_ms", "receipt"))
-).where(tuple_(*(_ENVELOPES.c[name] for name in PLACE)).in_(bindparam("places", expanding=True)))
+    *(_ENVELOPES.c[name] for name in ("sitting", "device", "sha256", "received_ms", "receipt"))
+).where(*(_ENVELOPES.c[name] == bindparam(name) for name in PLACE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,32 +150,33 @@ class Intake(Devices):
             tell(kept, error)
 
         arrival = _Arrival(envelope, replace(lying, receipt=receipt))
-        self._house.database.submit_together(self._keep, arrival, told)
+        self._house.database.submit_together(self._keep_group, arrival, told)
 
-    def _keep(self, session: Session, arrivals: Sequence[_Arrival]) -> list[Kept | BaseException]:
+    def _keep_group(self, session: Session, arrivals: Sequence[_Arrival]) -> list[Kept | BaseException]:
         """Keep a group in one transaction: a few statements, however many there are."""
         connection = session.connection()
         cleared = _cleared(connection, {each.envelope.header.device for each in arrivals})
-        lying = _lying(connection, [each.envelope.key for each in arrivals])
+        taken = [each for each in arrivals if each.envelope.header.device in cleared]
+        new = _kept_now(connection, taken)
+        if new:
+            append(connection, [each.leaf() for each in new.values()])
         answers: list[Kept | BaseException] = []
-        new: list[_Arrival] = []
         for each in arrivals:
             key, device = each.envelope.key, each.envelope.header.device
-            stored = lying.get(key)
             if device not in cleared:
                 answers.append(UnknownDeviceError(device, "was revoked"))
-            elif stored is None:
-                lying[key] = each.kept
-                new.append(each)
+            elif new.get(key) is each:
                 answers.append(Kept(each.kept.receipt, is_conflict=False))
-            elif stored.sha256 == each.kept.sha256:
-                answers.append(Kept(stored.receipt, is_conflict=False))
             else:
-                answers.append(self._conflict(session, stored, each.envelope))
-        if new:
-            connection.execute(_KEEP, [each.row() for each in new])
-            append(connection, [each.leaf() for each in new])
+                answers.append(self._again(session, each))
         return answers
+
+    def _again(self, session: Session, arrival: _Arrival) -> Kept:
+        """The answer for a place that was taken already."""
+        stored = _lying(session.connection(), arrival.envelope.key)
+        if stored.sha256 == arrival.kept.sha256:
+            return Kept(stored.receipt, is_conflict=False)
+        return self._conflict(session, stored, arrival.envelope)
 
     def _conflict(self, session: Session, stored: _Lying, offered: envelopes.Envelope) -> Kept:
         """Keep what was offered for a taken place as evidence, once; the receipt names what lies there."""
@@ -213,12 +224,24 @@ def _cleared(connection: Connection, devices: Collection[str]) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def _lying(connection: Connection, places: Sequence[Place]) -> dict[Place, _Lying]:
-    """What lies in these places already."""
-    found = connection.execute(_FIND, {"places": places}).mappings()
-    return {
-        (row["attempt"], row["segment"], row["first"], row["last"]): _Lying(
-            row["sitting"], row["device"], row["sha256"], row["received_ms"], row["receipt"]
-        )
-        for row in found
-    }
+def _kept_now(connection: Connection, arrivals: Sequence[_Arrival]) -> dict[Place, _Arrival]:
+    """Insert what finds its place free; which did.
+
+    Nearly always all do, and the count of rows says so; else they are told by their numbers, which only rise.
+    """
+    if not arrivals:
+        return {}
+    before = connection.execute(_LAST).scalar() or 0
+    rows = [each.row() for each in arrivals]
+    done = connection.execute(_KEEP[connection.dialect.name], rows, execution_options={"preserve_rowcount": True})
+    by_place = {each.envelope.key: each for each in reversed(arrivals)}
+    if done.rowcount == len(arrivals):
+        return dict(reversed(by_place.items()))
+    kept = connection.execute(_SINCE, {"before": before}).all()
+    return {key: by_place[key] for row in kept if (key := (row.attempt, row.segment, row.first, row.last)) in by_place}
+
+
+def _lying(connection: Connection, place: Place) -> _Lying:
+    """What lies in a taken place."""
+    row = connection.execute(_FIND, dict(zip(PLACE, place, strict=True))).mappings().one()
+    return _Lying(row["sitting"], row["device"], row["sha256"], row["received_ms"], row["receipt"])
