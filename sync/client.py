@@ -32,6 +32,8 @@ SLOW_ANSWER: Final = 2
 SLOWEST_BYTES_S: Final = 4096
 """An answer that takes longer than twice the wait for its first bytes, and comes slower than this, is given up."""
 LONG_POLL_MS: Final = 20_000
+RELAY_NAME: Final = "localhost"
+"""The name that stands in every store's certificate (`centralstore.folder`)."""
 MAX_ANSWER_BYTES: Final = 16 * 2**20
 MAX_METADATA_BYTES: Final = 2**20
 NOT_FOUND: Final = 404
@@ -92,6 +94,7 @@ class StoreClient:
         transport: httpx.BaseTransport | None = None,
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
+        relay_ca_pem: str = "",
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -102,6 +105,7 @@ class StoreClient:
             device_keys: this PC's keys.
             now_utc_ms: the PC's wall clock; `synchronise` corrects it.
             transport: another way to reach the application (in-process in tests); then ``ca_file`` is not used.
+            relay_ca_pem: the CA certificate of a relay, in place of ``ca_file`` (`elsewhere`).
             connect_s, read_s: how long to wait for a connection, and for the next bytes of an answer, in seconds.
         """
         self._url = url.rstrip("/")
@@ -110,13 +114,36 @@ class StoreClient:
         self._now_utc_ms = now_utc_ms
         self.offset_ms = 0
         self._connect_s, self._read_s = connect_s, read_s
-        verify: ssl.SSLContext | bool = _pinned(ca_file) if transport is None else True
+        self._transport = transport
+        self._extensions = {"sni_hostname": RELAY_NAME} if relay_ca_pem else None
+        verify: ssl.SSLContext | bool = _pinned(ca_file, relay_ca_pem) if transport is None else True
         self._http = httpx.Client(
             verify=verify,
             transport=transport,
             timeout=httpx.Timeout(read_s, connect=connect_s),
             trust_env=False,
             follow_redirects=False,
+        )
+
+    def elsewhere(self, url: str, ca_pem: str) -> StoreClient:
+        """The same PC's connection to another store: a relay, whose authority a delegation names.
+
+        That authority has made one certificate, the relay's, for ``localhost``, so the address in the room may change:
+        the certificate is held against that name.
+
+        Raises:
+            DamagedError: ``ca_pem`` holds no certificate.
+        """
+        return StoreClient(
+            url,
+            None,
+            self._device,
+            self._keys,
+            now_utc_ms=self._now_utc_ms,
+            transport=self._transport,
+            connect_s=self._connect_s,
+            read_s=self._read_s,
+            relay_ca_pem=ca_pem,
         )
 
     def __enter__(self) -> Self:
@@ -168,6 +195,14 @@ class StoreClient:
         """The sealed roster ticket (`sync.ticket.open_ticket`)."""
         return self._get("fetch the ticket", "/v1/device/ticket", sitting=sitting)
 
+    def delegation(self, sitting: str) -> bytes:
+        """The delegation that holds for a sitting, or the recall of the last one (`sync.delegation`).
+
+        Raises:
+            StoreRefusedError: status 404 where it was never lent.
+        """
+        return self._get("fetch the delegation", "/v1/device/delegation", sitting=sitting, limit=65_536)
+
     def package(self, release: str) -> bytes:
         """A test package file (`sync.package.decode_package`), of any size up to its own limit."""
         return self._get("fetch the test package", f"/v1/releases/{release}", limit=2**31)
@@ -207,6 +242,10 @@ class StoreClient:
         return tuple(self._json(list[StoreAttempt], found))
 
     # --- what this PC tells the store ---------------------------------------------------------------------------------
+
+    def hear_orders(self, orders: bytes) -> None:
+        """Tell the orders of a relay that this PC kept (`sync.orders.OrderList.encode`), should the relay be lost."""
+        self._post("tell a relay's orders", "/v1/orders/heard", orders)
 
     def acknowledge(self, sitting: str, number: int, *, applied_at_ms: int) -> None:
         """Tell that an order was applied, at UTC milliseconds."""
@@ -292,7 +331,12 @@ class StoreClient:
         begun = time.monotonic()
         try:
             with self._http.stream(
-                method, self._url + target, headers=headers, content=body or None, timeout=times
+                method,
+                self._url + target,
+                headers=headers,
+                content=body or None,
+                timeout=times,
+                extensions=self._extensions,
             ) as answer:
                 received = bytearray()
                 for chunk in answer.iter_bytes():
@@ -315,16 +359,16 @@ class StoreClient:
             raise DamagedError(what="store's answer", fault="it does not have the form agreed on") from error
 
 
-def _pinned(ca_file: Path | None) -> ssl.SSLContext:
+def _pinned(ca_file: Path | None, ca_pem: str = "") -> ssl.SSLContext:
     """TLS 1.3 and this CA, nothing else."""
-    if ca_file is None:
+    if ca_file is None and not ca_pem:
         raise DamagedError(what="enrolment", fault="the store's CA certificate is not given", remedy="Pass --ca FILE")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     try:
-        context.load_verify_locations(cafile=str(ca_file))
-    except (OSError, ssl.SSLError) as error:
-        raise DamagedError(what="CA certificate", fault=f"{ca_file} cannot be read as PEM") from error
+        context.load_verify_locations(cafile=None if ca_file is None else str(ca_file), cadata=ca_pem or None)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise DamagedError(what="CA certificate", fault=f"{ca_file or 'of the relay'} cannot be read as PEM") from error
     return context
 
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from sync.canonical import Message, canonical_bytes, parse_model, parse_table, plain_of
 from sync.envelope import envelope_sha256, next_range, pack
-from sync.errors import FileFailedError, NotForUsError, StoreRefusedError, SyncDataError
+from sync.errors import FileFailedError, NotForUsError, StoreRefusedError, SyncDataError, WrongSignatureError
 from sync.files import DiskFiles, Files, disk_errors, write_whole
 from sync.journal import SUFFIX, read_segment
 from sync.keys import SigningKey, VerifyKey
@@ -27,6 +27,9 @@ from sync.segment import NO_HASH, Count, Hash, Id, SegmentScan
 ENVELOPE_SUFFIX: Final = ".envelope"
 LEDGER_NAME: Final = "outbox.jsonl"
 _MAX_LINE: Final = 8192
+
+Kept = Literal["anywhere", "home"]
+"""Whose receipt counts: any genuine one, or the home store's only."""
 
 
 class _Packed(Message):
@@ -80,13 +83,29 @@ class Delivered:
 class Outbox:
     """Packs what is durable and unsent, remembers receipts. Used from one thread.
 
+    For a sitting that was lent to a relay (`sync.delegation`) a receipt of the relay counts as delivered; what lacks
+    the home store's own one can still be sent there (``kept="home"``), should the relay be lost.
+
     ``trouble`` is the last refusal of the disk to keep the ledger, None while all is well.
     """
 
     def __init__(
-        self, folder: Path, *, device_key: SigningKey, receipt_key: VerifyKey, files: Files | None = None
+        self,
+        folder: Path,
+        *,
+        device_key: SigningKey,
+        receipt_key: VerifyKey,
+        files: Files | None = None,
+        relay_keys: Mapping[str, VerifyKey] | None = None,
     ) -> None:
         """Read the ledger beside the journals in ``folder``; damaged lines in it are passed over.
+
+        Args:
+            folder: where the journals lie.
+            device_key: signs envelopes.
+            receipt_key: the home store's.
+            files: the disk.
+            relay_keys: by sitting, the receipt key of the relay that it was lent to; counts for that sitting only.
 
         Raises:
             FileFailedError: the disk refused.
@@ -95,6 +114,8 @@ class Outbox:
         self._files = DiskFiles() if files is None else files
         self._device_key = device_key
         self._receipt_key = receipt_key
+        self._relay_keys = dict(relay_keys or {})
+        self._at_home: set[tuple[str, int, int]] = set()
         self._packed: dict[str, list[_Packed]] = {}
         self._receipts: dict[tuple[str, int, int], Receipt] = {}
         self._scans: dict[str, SegmentScan] = {}
@@ -103,7 +124,13 @@ class Outbox:
             self._earlier = frozenset(self._files.names(folder))
             self._load()
 
-    def pending(self, durable: Mapping[str, int] | None = None, *, most: int = 32) -> tuple[Parcel, ...]:
+    def trust_relay(self, sitting: str, receipt_key: VerifyKey) -> None:
+        """From now on a relay's receipts count for a sitting."""
+        self._relay_keys[sitting] = receipt_key
+
+    def pending(
+        self, durable: Mapping[str, int] | None = None, *, most: int = 32, kept: Kept = "anywhere"
+    ) -> tuple[Parcel, ...]:
         """The next envelopes to send, oldest first; the same ones again until their receipts are here.
 
         Args:
@@ -112,6 +139,7 @@ class Outbox:
                 segment that is not named is left alone, since it may be growing. Segments that lay here when the
                 outbox was made are taken whole. None: nothing is being written, all is whole.
             most: at most so many.
+            kept: what has a receipt from wherever, or only what the home store itself receipted, is left out.
 
         Raises:
             FileFailedError: the disk refused.
@@ -119,7 +147,7 @@ class Outbox:
         waiting: list[Parcel] = []
         for scan in self._segments(durable):
             self._plan(scan, _durable_count(scan, durable), patiently=True)
-            for entry in self._waiting(scan.header.segment):
+            for entry in self._waiting(scan.header.segment, kept):
                 if len(waiting) == most:
                     return tuple(waiting)
                 waiting.append(self._parcel(scan, entry))
@@ -132,8 +160,7 @@ class Outbox:
             DamagedError, WrongSignatureError: not a receipt of the store.
             NotForUsError: for a range that this PC never packed.
         """
-        receipt = verify_receipt(data, self._receipt_key)
-        self._take(receipt)
+        receipt = self._take(data)
         self._append(canonical_bytes({"kind": "receipt", "receipt": data.decode("utf-8")}))
         return receipt
 
@@ -145,6 +172,7 @@ class Outbox:
         at_once: int = 32,
         goes_on: Callable[[], bool] = lambda: True,
         on_refused: Callable[[StoreRefusedError], None] = lambda _: None,
+        kept: Kept = "anywhere",
     ) -> int:
         """Send what waits until nothing does; how many receipts came.
 
@@ -157,6 +185,7 @@ class Outbox:
             at_once: how many envelopes to a round.
             goes_on: asked before each round; False ends the call.
             on_refused: told the store's sentence.
+            kept: as in `pending`.
 
         Raises:
             SyncError: the store is out of reach, or what it answered is no receipt of what was sent.
@@ -164,7 +193,7 @@ class Outbox:
         refused: set[str] = set()
         received = 0
         while goes_on():
-            waiting = self.pending(durable(), most=at_once + len(refused))
+            waiting = self.pending(durable(), most=at_once + len(refused), kept=kept)
             parcels = [parcel for parcel in waiting if parcel.sha256 not in refused]
             if not parcels:
                 break
@@ -269,19 +298,44 @@ class Outbox:
         data = pack(scan, entry.first, entry.last, previous, self._device_key)
         return Parcel(entry.attempt, entry.segment, entry.first, entry.last, entry.sha256, data)
 
-    def _waiting(self, segment: str) -> list[_Packed]:
-        return [
-            entry for entry in self._packed.get(segment, []) if (segment, entry.first, entry.last) not in self._receipts
-        ]
+    def _waiting(self, segment: str, kept: Kept = "anywhere") -> list[_Packed]:
+        done = self._at_home if kept == "home" else self._receipts
+        return [entry for entry in self._packed.get(segment, []) if (segment, entry.first, entry.last) not in done]
 
-    def _take(self, receipt: Receipt) -> None:
+    def _take(self, data: bytes) -> Receipt:
+        """Keep a genuine receipt; the home store's own stands over a relay's."""
+        receipt, is_home = self._verified(data)
         for entry in self._packed.get(receipt.segment, []):
             if (entry.first, entry.last, entry.attempt) == (receipt.first, receipt.last, receipt.attempt):
-                self._receipts[entry.segment, entry.first, entry.last] = receipt
-                return
+                place = (entry.segment, entry.first, entry.last)
+                if is_home:
+                    self._at_home.add(place)
+                if is_home or place not in self._at_home:
+                    self._receipts[place] = receipt
+                return receipt
         raise NotForUsError(
             what="receipt", field="range", expected="one that this PC packed", found=f"{receipt.first}…{receipt.last}"
         )
+
+    def _verified(self, data: bytes) -> tuple[Receipt, bool]:
+        """A receipt of the home store (True), or of the relay that the segment's sitting was lent to."""
+        try:
+            return verify_receipt(data, self._receipt_key), True
+        except WrongSignatureError:
+            for sitting, key in self._relay_keys.items():
+                with contextlib.suppress(WrongSignatureError):
+                    receipt = verify_receipt(data, key)
+                    if self._sitting_of(receipt.segment) == sitting:
+                        return receipt, False
+            raise
+
+    def _sitting_of(self, segment: str) -> str:
+        """The sitting that a segment on this disk belongs to; "" when it is not here."""
+        for name in self._files.names(self._folder):
+            if name.endswith(f"-{segment}{SUFFIX}"):
+                scan = self._scans.get(name) or read_segment(self._folder / name, files=self._files)
+                return "" if scan is None else scan.header.sitting
+        return ""
 
     def _load(self) -> None:
         """Read the ledger; what cannot be read or is not genuine is left out, so it is packed or sent again."""
@@ -295,7 +349,7 @@ class Outbox:
         plain = parse_table(line, "outbox ledger", limit=_MAX_LINE)
         if plain.get("kind") == "receipt":
             text = parse_model(_Received, plain, "outbox ledger").receipt
-            self._take(verify_receipt(text.encode(), self._receipt_key))
+            self._take(text.encode())
             return
         entry = parse_model(_Packed, plain, "outbox ledger")
         planned = self._packed.setdefault(entry.segment, [])
