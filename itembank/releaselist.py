@@ -269,7 +269,11 @@ class ReleaseList:
     def _renewed(self, root: Root, targets: Targets | None, now_utc_ms: int) -> dict[str, bytes]:
         snapshot, timestamp = self._snapshot().version + 1, self._timestamp().version + 1
         if targets is None:
-            return self._announced(root, self._targets().version, snapshot, timestamp, now_utc_ms)
+            held = self._targets()
+            data = self._path("targets", held.version).read_bytes()
+            return self._announced(
+                root, MetaFile.from_data(held.version, data, ["sha256"]), snapshot, timestamp, now_utc_ms
+            )
         targets.version, targets.expires = targets.version + 1, _expiry("targets", now_utc_ms)
         return self._following(root, targets, snapshot, timestamp, now_utc_ms)
 
@@ -280,13 +284,15 @@ class ReleaseList:
         self, root: Root, targets: Targets, snapshot: int, timestamp: int, now_utc_ms: int
     ) -> dict[str, bytes]:
         data = self._sign(Metadata(targets), "targets", root)
-        files = self._announced(root, targets.version, snapshot, timestamp, now_utc_ms)
+        announced = MetaFile.from_data(targets.version, data, ["sha256"])
+        files = self._announced(root, announced, snapshot, timestamp, now_utc_ms)
         return {f"{targets.version}.targets.json": data, **files}
 
-    def _announced(self, root: Root, targets: int, snapshot: int, timestamp: int, now_utc_ms: int) -> dict[str, bytes]:
-        newest = Snapshot(
-            version=snapshot, expires=_expiry("snapshot", now_utc_ms), meta={"targets.json": MetaFile(targets)}
-        )
+    def _announced(
+        self, root: Root, targets: MetaFile, snapshot: int, timestamp: int, now_utc_ms: int
+    ) -> dict[str, bytes]:
+        """Snapshot and time stamp, which name length and hash of what they announce: not a blank may be changed."""
+        newest = Snapshot(version=snapshot, expires=_expiry("snapshot", now_utc_ms), meta={"targets.json": targets})
         data = self._sign(Metadata(newest), "snapshot", root)
         announced = MetaFile.from_data(snapshot, data, ["sha256"])
         stamp = Timestamp(version=timestamp, expires=_expiry("timestamp", now_utc_ms), snapshot_meta=announced)
@@ -312,13 +318,15 @@ class ReleaseList:
     def _read(self, role: RoleName, reader: Callable[[bytes], Any]) -> Any:  # noqa: ANN401 - as the reader
         names = [path.name for path in self._metadata.glob("*.json")]
         versions = [int(found[1]) for name in names if (found := _NUMBERED.fullmatch(name)) and found[2] == role]
-        name = "timestamp.json" if role == "timestamp" else f"{max(versions, default=1)}.{role}.json"
-        path = self._metadata / name
+        path = self._path(role, max(versions, default=1))
         try:
             return reader(path.read_bytes())
         except (RepositoryError, OSError) as error:
             remedy = "Make a list with 'bank keys init', or restore it from the backup"
             raise ReleaseListError(path, "it cannot be read", remedy) from error
+
+    def _path(self, role: RoleName, version: int) -> Path:
+        return self._metadata / ("timestamp.json" if role == "timestamp" else f"{version}.{role}.json")
 
     def _write(self, files: Mapping[str, bytes]) -> None:
         """Write a new state; the time stamp, which announces the rest, last."""

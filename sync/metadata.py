@@ -180,15 +180,15 @@ def check_root(data: bytes) -> None:
     Raises:
         DamagedError: not a root file, or not signed by the keys that it names.
     """
+    what, remedy = "authority's root file", "Copy it from the authority again"
     try:
         root = Metadata[Root].from_bytes(data)
+        if root.signed.type != Root.type:
+            raise DamagedError(what=what, fault=f"it is the file of another role, {root.signed.type}", remedy=remedy)
         root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
     except (exceptions.RepositoryError, ValueError) as error:
-        raise DamagedError(
-            what="authority's root file",
-            fault="it is none, or not signed by the keys it names",
-            remedy="Copy it from the authority again",
-        ) from error
+        fault = "it is none, or not signed by the keys it names"
+        raise DamagedError(what=what, fault=fault, remedy=remedy) from error
 
 
 class _Kept(Message):
@@ -264,9 +264,12 @@ class ReleaseMetadata:
         held = self._kept.current
         if not held:
             raise ListRefusedError(why="this PC has not fetched one yet")
-        files = {"timestamp.json": base64.b64decode(held["timestamp"])}
+
+        def fetch(name: str) -> bytes | None:
+            return next((base64.b64decode(text) for role, text in held.items() if name.endswith(f"{role}.json")), None)
+
         with self._unpacked(held) as folder:
-            _refresh(folder, self._pinned, files.get, now)
+            _refresh(folder, self._pinned, fetch, now)
             return _read_list(folder)
 
     @property
