@@ -80,13 +80,20 @@ class _Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class RelayAuthority:
+    """The CA certificate of a relay, in PEM, as a delegation names it."""
+
+    pem: str
+
+
 class StoreClient:
     """One PC's connection to the store. Used from one thread; a long poll wants a client of its own."""
 
     def __init__(
         self,
         url: str,
-        ca_file: Path | None,
+        ca_file: Path | RelayAuthority | None,
         device_id: str,
         device_keys: DeviceKeys,
         *,
@@ -94,18 +101,16 @@ class StoreClient:
         transport: httpx.BaseTransport | None = None,
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
-        relay_ca_pem: str = "",
     ) -> None:
         """Prepare; nothing is sent yet.
 
         Args:
             url: ``https://host:port`` of the store.
-            ca_file: the store's CA certificate (PEM), pinned at enrolment: no other is trusted.
+            ca_file: the store's CA certificate (PEM), pinned at enrolment, or a relay's: no other is trusted.
             device_id: this PC's id ("" before it is enrolled).
             device_keys: this PC's keys.
             now_utc_ms: the PC's wall clock; `synchronise` corrects it.
             transport: another way to reach the application (in-process in tests); then ``ca_file`` is not used.
-            relay_ca_pem: the CA certificate of a relay, in place of ``ca_file`` (`elsewhere`).
             connect_s, read_s: how long to wait for a connection, and for the next bytes of an answer, in seconds.
         """
         self._url = url.rstrip("/")
@@ -115,8 +120,8 @@ class StoreClient:
         self.offset_ms = 0
         self._connect_s, self._read_s = connect_s, read_s
         self._transport = transport
-        self._extensions = {"sni_hostname": RELAY_NAME} if relay_ca_pem else None
-        verify: ssl.SSLContext | bool = _pinned(ca_file, relay_ca_pem) if transport is None else True
+        self._extensions = {"sni_hostname": RELAY_NAME} if isinstance(ca_file, RelayAuthority) else None
+        verify: ssl.SSLContext | bool = _pinned(ca_file) if transport is None else True
         self._http = httpx.Client(
             verify=verify,
             transport=transport,
@@ -136,14 +141,13 @@ class StoreClient:
         """
         return StoreClient(
             url,
-            None,
+            RelayAuthority(ca_pem),
             self._device,
             self._keys,
             now_utc_ms=self._now_utc_ms,
             transport=self._transport,
             connect_s=self._connect_s,
             read_s=self._read_s,
-            relay_ca_pem=ca_pem,
         )
 
     def __enter__(self) -> Self:
@@ -359,16 +363,21 @@ class StoreClient:
             raise DamagedError(what="store's answer", fault="it does not have the form agreed on") from error
 
 
-def _pinned(ca_file: Path | None, ca_pem: str = "") -> ssl.SSLContext:
+def _pinned(authority: Path | RelayAuthority | None) -> ssl.SSLContext:
     """TLS 1.3 and this CA, nothing else."""
-    if ca_file is None and not ca_pem:
+    if authority is None:
         raise DamagedError(what="enrolment", fault="the store's CA certificate is not given", remedy="Pass --ca FILE")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    is_relay = isinstance(authority, RelayAuthority)
     try:
-        context.load_verify_locations(cafile=None if ca_file is None else str(ca_file), cadata=ca_pem or None)
+        if is_relay:
+            context.load_verify_locations(cadata=authority.pem)
+        else:
+            context.load_verify_locations(cafile=str(authority))
     except (OSError, ssl.SSLError, ValueError) as error:
-        raise DamagedError(what="CA certificate", fault=f"{ca_file or 'of the relay'} cannot be read as PEM") from error
+        where = "the relay's" if is_relay else str(authority)
+        raise DamagedError(what="CA certificate", fault=f"{where} cannot be read as PEM") from error
     return context
 
 
