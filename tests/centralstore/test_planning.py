@@ -123,3 +123,10 @@ def test_nobody_is_on_a_list_twice(site: Site) -> None:
     with pytest.raises(TakenError, match="On the list of sitting s1, candidate '100234' exists already"):
         site.store.add_place(site.manager, NewPlace("s1", "100234", 9, ALL_PARTS))
     assert [seat.seat for seat in site.store.board(site.leader, "s1").seats if seat.candidate == "100234"] == [1]
+
+
+def test_a_sittings_id_is_given_once(site: Site) -> None:
+    before = site.store.sitting(site.manager, "s1")
+    with pytest.raises(TakenError, match="Sitting 's1' exists already"):
+        site.store.create_sitting(site.manager, new_sitting(date="2026-11-24"))
+    assert site.store.sitting(site.manager, "s1") == before

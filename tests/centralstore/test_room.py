@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from centralstore.errors import FieldError, NoRightError, NotNowError
+from centralstore.errors import FieldError, NoRightError, NotFoundError, NotNowError
 from centralstore.records import SeatView
 from centralstore.rights import Actor
 from centralstore.words import Attendance, DeviationKind, IncidentKind, Role
-from tests.centralstore.place import Site, events_of
+from tests.centralstore.place import Site, events_of, new_sitting
 from tests.strategies import running
 
 pytestmark = pytest.mark.anyio
@@ -317,3 +317,13 @@ async def test_whoever_has_an_outcome_is_not_noted_as_ikke_mott(site: Site) -> N
     assert seat(site).attendance is Attendance.PRESENT
     site.store.mark_no_show(site.guard, "s1", "100251")
     assert seat(site, "100251").attendance is Attendance.NO_SHOW
+
+
+async def test_the_return_from_an_exit_that_is_not_this_sittings_is_not_found(site: Site) -> None:
+    await site.open_pc("reading")
+    site.store.create_sitting(site.manager, new_sitting(id="s2", date="2026-11-24"))
+    number = site.store.record_accompanied_exit(site.guard, "s1", "100234", "reading", "Vera Moe")
+    for sitting, exit_id in (("s2", number), ("s1", number + 1)):
+        with pytest.raises(NotFoundError, match=f"In sitting {sitting}, exit '{exit_id}'"):
+            site.store.record_return(site.leader, sitting, exit_id)
+    assert seat(site).is_out
