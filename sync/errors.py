@@ -176,6 +176,17 @@ class FileFailedError(SyncSurroundingsError):
         super().__init__(f"Could not {action} {path}: {cause}. Check the disk and the rights of this user.")
 
 
+class StickError(SyncSurroundingsError):
+    """A medium that took only a part of what was to be saved on it, or nothing; ``saved`` files are whole there."""
+
+    def __init__(self, folder: str, cause: str, *, saved: int) -> None:
+        self.saved = saved
+        super().__init__(
+            f"Only {saved} envelopes were saved to {folder}: {cause}. "
+            "Nothing is lost on this PC: use another medium, or free room there, and save again."
+        )
+
+
 class JournalFailedError(SyncSurroundingsError):
     """The journal can no longer be written anywhere; answers after ``durable`` records are in memory only."""
 

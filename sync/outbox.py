@@ -8,7 +8,7 @@ receipt. Losing that file costs nothing but sending again; so a disk that refuse
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -17,7 +17,14 @@ from pydantic import Field
 
 from sync.canonical import Message, canonical_bytes, parse_model, parse_table, plain_of
 from sync.envelope import envelope_sha256, next_range, pack
-from sync.errors import FileFailedError, NotForUsError, StoreRefusedError, SyncDataError, WrongSignatureError
+from sync.errors import (
+    FileFailedError,
+    NotForUsError,
+    StickError,
+    StoreRefusedError,
+    SyncDataError,
+    WrongSignatureError,
+)
 from sync.files import DiskFiles, Files, disk_errors, write_whole
 from sync.journal import SUFFIX, read_segment
 from sync.keys import SigningKey, VerifyKey
@@ -25,6 +32,7 @@ from sync.receipt import Receipt, verify_receipt
 from sync.segment import NO_HASH, Count, Hash, Id, SegmentScan
 
 ENVELOPE_SUFFIX: Final = ".envelope"
+RECEIPT_SUFFIX: Final = ".receipt"
 LEDGER_NAME: Final = "outbox.jsonl"
 _MAX_LINE: Final = 8192
 
@@ -44,6 +52,13 @@ class _Packed(Message):
 class _Received(Message):
     kind: Literal["receipt"]
     receipt: str
+
+
+class _Lost(Message):
+    first: Count
+    kind: Literal["lost"]
+    last: Count
+    segment: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,15 @@ class Delivered:
     def is_complete(self) -> bool:
         """True when every record on this disk has its receipt."""
         return self.records == self.received and not self.conflicts
+
+
+@dataclass(frozen=True, slots=True)
+class TakenReceipts:
+    """What lay in a folder: receipts that are new here, known before, and names of files that are no genuine ones."""
+
+    new: int
+    known: int
+    damaged: tuple[str, ...]
 
 
 class Outbox:
@@ -229,18 +253,89 @@ class Outbox:
     def export(self, folder: Path, durable: Mapping[str, int] | None = None) -> int:
         """Write every envelope without a receipt to a folder (a USB stick), one ``.envelope`` file each; how many.
 
+        Each file is synced under another name first, so that it is whole under its own or not there. Nothing is
+        remembered of it here: only a receipt ends an envelope's waiting, whichever way it went.
+
         Raises:
-            FileFailedError: the disk or stick refused.
+            StickError: the disk or stick refused; it says how many are saved.
         """
         written = 0
         for scan in self._segments(durable):
             self._plan(scan, _durable_count(scan, durable), patiently=False)
             for entry in self._waiting(scan.header.segment):
-                name = f"{entry.attempt}-{entry.segment}-{entry.first:08d}{ENVELOPE_SUFFIX}"
-                with disk_errors("write", folder / name):
-                    self._files.replace(folder / name, self._parcel(scan, entry).data)
+                path = folder / f"{entry.attempt}-{entry.segment}-{entry.first:08d}{ENVELOPE_SUFFIX}"
+                data = self._parcel(scan, entry).data
+                try:
+                    self._files.replace(path, data)
+                except OSError as error:
+                    raise StickError(str(folder), error.strerror or str(error), saved=written) from error
                 written += 1
         return written
+
+    def take_receipts(self, folder: Path) -> TakenReceipts:
+        """Take in the ``.receipt`` files that a store's import left in a folder; what is another PC's is passed over.
+
+        Raises:
+            FileFailedError: the disk or stick refused; what was taken in until then stays.
+        """
+        new = known = 0
+        damaged: list[str] = []
+        with disk_errors("read", folder):
+            for name in self._files.names(folder):
+                if name.endswith(RECEIPT_SUFFIX):
+                    before = len(self._receipts)
+                    try:
+                        self.received(self._files.read(folder / name))
+                    except NotForUsError:
+                        continue
+                    except SyncDataError:
+                        damaged.append(name)
+                        continue
+                    new += len(self._receipts) > before
+                    known += len(self._receipts) == before
+        return TakenReceipts(new, known, tuple(damaged))
+
+    # --- a store that went back to an earlier state -------------------------------------------------------------------
+
+    def attempts(self) -> tuple[str, ...]:
+        """The attempts of which this PC has receipts of the home store."""
+        return tuple(sorted({self._receipts[place].attempt for place in self._at_home}))
+
+    def compare(self, attempt: str, receipts: Iterable[bytes]) -> int:
+        """Hold an attempt's receipts against those that the home store has now; how many it lost.
+
+        A store that was restored from a backup has lost what came after. Those envelopes wait again, as if they had
+        never been sent; what the store has and this PC did not know of is taken in.
+
+        Args:
+            attempt: whose receipts they are.
+            receipts: all that the home store has of this attempt from this PC (`sync.client.StoreClient.receipts`).
+
+        Raises:
+            SyncDataError: one of them is no receipt of the home store; nothing was changed.
+        """
+        told = [(data, verify_receipt(data, self._receipt_key)) for data in receipts]
+        here = {(receipt.segment, receipt.first, receipt.last): receipt.sha256 for _, receipt in told}
+        for data, receipt in told:
+            if (receipt.segment, receipt.first, receipt.last) not in self._at_home:
+                with contextlib.suppress(NotForUsError):  # packed before this PC lost its ledger
+                    self.received(data)
+        known = {place: self._receipts[place] for place in self._at_home}
+        lost = [
+            place
+            for place, receipt in known.items()
+            if receipt.attempt == attempt and not receipt.is_conflict and here.get(place) != receipt.sha256
+        ]
+        for segment, first, last in lost:
+            self._forget((segment, first, last))
+            self._append(canonical_bytes({"first": first, "kind": "lost", "last": last, "segment": segment}))
+        return len(lost)
+
+    def _forget(self, place: tuple[str, int, int]) -> None:
+        self._receipts.pop(place, None)
+        self._at_home.discard(place)
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
 
     def _segments(self, durable: Mapping[str, int] | None) -> list[SegmentScan]:
         """The segments that may be sent, oldest first; a file is read again only when more of it is durable."""
@@ -350,6 +445,10 @@ class Outbox:
         if plain.get("kind") == "receipt":
             text = parse_model(_Received, plain, "outbox ledger").receipt
             self._take(text.encode())
+            return
+        if plain.get("kind") == "lost":
+            lost = parse_model(_Lost, plain, "outbox ledger")
+            self._forget((lost.segment, lost.first, lost.last))
             return
         entry = parse_model(_Packed, plain, "outbox ledger")
         planned = self._packed.setdefault(entry.segment, [])
