@@ -170,6 +170,7 @@ def _release(arguments: argparse.Namespace) -> int:
         return _tell(faults)
     keys, current = KeyFolder(arguments.keys), ReleaseList(arguments.keys, tuple(arguments.key_files))
     signing = keys.signing_key()
+    current.require_keys()
     _check_shared(bank.programmes[release.programme].is_demo, current)
     packages = publish(bank, release, signing, keys.custodians(), now_utc_ms=_now_utc_ms())
     for package in packages:

@@ -100,6 +100,16 @@ class ReleaseList:
 
     # --- releases -----------------------------------------------------------------------------------------------------
 
+    def require_keys(self) -> None:
+        """Refuse before anything is made what `add` would refuse for want of keys.
+
+        Raises:
+            ReleaseListError: too few keys are here.
+        """
+        root = self._root()
+        for role in ("targets", "snapshot", "timestamp"):
+            self._present(role, root)
+
     def add(self, releases: Iterable[CurrentRelease], *, keep_older: bool = False, now_utc_ms: int) -> tuple[str, ...]:
         """Put releases on the list; older versions of their series go off it, unless ``keep_older``. What went off.
 
@@ -251,15 +261,18 @@ class ReleaseList:
 
     def _sign(self, metadata: Metadata[Any], role: RoleName, *roots: Root) -> bytes:
         """A file signed by all keys that are here and that one of the roots lets sign for the role."""
-        signers = self._signers()
         for root in roots:
-            here = [key for key in root.roles[role].keyids if key in signers]
-            if len(here) < root.roles[role].threshold:
-                fault = f"{root.roles[role].threshold} keys of role {role} must sign, and {len(here)} are here"
-                raise ReleaseListError(self._metadata, fault, "Name the others' files with --key")
-            for key in here:
-                metadata.sign(signers[key], append=True)
+            for signer in self._present(role, root):
+                metadata.sign(signer, append=True)
         return metadata.to_bytes(_SERIALIZER)
+
+    def _present(self, role: RoleName, root: Root) -> list[CryptoSigner]:
+        signers = self._signers()
+        here = [signers[key] for key in root.roles[role].keyids if key in signers]
+        if len(here) < root.roles[role].threshold:
+            fault = f"{root.roles[role].threshold} keys of role {role} must sign, and {len(here)} are here"
+            raise ReleaseListError(self._metadata, fault, "Name the others' files with --key")
+        return here
 
     def _signed_root(self, root: Root, before: Root | None) -> dict[str, bytes]:
         """A root is signed by its own holders and by those of the root before it."""

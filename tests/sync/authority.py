@@ -1,5 +1,8 @@
 """An authority for tests of the list of current releases, and somebody who would like to be one."""
 
+# pyright: reportPrivateImportUsage=false
+# `securesystemslib.signer` and `tuf.api.metadata` are where their documentation says to import these from.
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -183,6 +183,23 @@ def test_the_clock_is_set_by_the_store(store: Store) -> None:
     assert store.seen[-1][2]["X-Provrom-Time"] == str(NOW + 90_000)
 
 
+def test_a_file_of_the_list_that_is_not_there_is_none_and_a_refusal_is_told(store: Store) -> None:
+    refused = json.dumps({"error": "This PC is not cleared.", "code": "unknown_device"}).encode()
+    store.answers = {
+        "/v1/metadata/timestamp.json": (200, b"{}"),
+        "/v1/metadata/2.root.json": (404, json.dumps({"error": "None.", "code": "not_found"}).encode()),
+        "/v1/metadata/3.root.json": (403, refused),
+        "/v1/metadata/4.root.json": (200, b" " * (2**20 + 1)),
+    }
+    with StoreClient(store.url, store.ca, "pc-07", PC, now_utc_ms=lambda: NOW) as client:
+        assert client.metadata("timestamp.json") == b"{}"
+        assert client.metadata("2.root.json") is None
+        with pytest.raises(StoreRefusedError, match="This PC is not cleared"):
+            client.metadata("3.root.json")
+        with pytest.raises(DamagedError, match="longer than 1048576 bytes"):
+            client.metadata("4.root.json")
+
+
 def test_enrolment_gives_the_id_and_the_trusted_keys(store: Store) -> None:
     keys = dict.fromkeys(("order_key", "ticket_key", "receipt_key", "content_key_trusted"), "ab" * 32)
     store.answers = {"/v1/enrol": (200, json.dumps({"device_id": "pc-99", "time_ms": NOW, **keys}).encode())}
