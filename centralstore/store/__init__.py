@@ -23,7 +23,6 @@ from centralstore.store.erasure import Erasure
 from centralstore.store.exported import Exports
 from centralstore.store.imports import Imports
 from centralstore.store.keeper import House, utc_ms
-from centralstore.store.metadata import ReleaseLists
 from centralstore.store.log import LOG_KEY_OPTION
 from centralstore.store.orders import Orders
 from centralstore.store.planning import Planning
@@ -40,7 +39,6 @@ class Store(
     Boards,
     Orders,
     Borrowed,
-    ReleaseLists,
     Delivery,
     ReadinessRecords,
     Results,

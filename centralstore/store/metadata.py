@@ -63,10 +63,10 @@ class ReleaseLists(Keeper):
         return self._act(actor, Act.MANAGE_RELEASES, Where(EVERYWHERE, EVERYWHERE), work, detail=detail)
 
     def current_releases(self) -> CurrentReleases | None:
-        """The list as it is here now, checked again; None where this store was given no root to check with.
+        """The list as it is here now, checked again; None where no root was pinned: then the PCs alone check.
 
         Raises:
-            DamagedError: there is none yet, or its time is over.
+            ListRefusedError, ListExpiredError: there is none yet, or its time is over.
         """
         if not self._house.folder.authority_root.exists():
             return None
@@ -77,10 +77,7 @@ class ReleaseLists(Keeper):
             keep=lambda _: None,
             workplace=self._house.folder.path,
         )
-        try:
-            return known.current(now_utc_ms=self.now_ms())
-        except SyncDataError as error:
-            raise DamagedError(what=_WHAT, problem=str(error).rstrip(".")) from error
+        return known.current(now_utc_ms=self.now_ms())
 
     def metadata_files(self) -> dict[str, bytes]:
         """All files of the list by name: what a relay or a stick gets."""

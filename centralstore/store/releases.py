@@ -16,6 +16,7 @@ from centralstore.rights import EVERYWHERE, Act, Actor
 from centralstore.store.devices import cleared_devices, require_cleared
 from centralstore.store.keeper import Where
 from centralstore.store.lent import central_ticket_key, lent_number, require_here
+from centralstore.store.metadata import ReleaseLists
 from centralstore.store.planning import get_sitting, sitting_parts, sitting_releases
 from centralstore.store.room import Room
 from centralstore.tables import (
@@ -64,7 +65,7 @@ MARGIN_MS: Final = 12 * 3_600_000
 TICKET_ROLES: Final = (Role.TEST_MANAGER.value, Role.TEST_LEADER.value, Role.INVIGILATOR.value)
 
 
-class Releases(Room):
+class Releases(Room, ReleaseLists):
     """Packages, grants, shares, tickets."""
 
     # --- for the authority and the store's own command line -----------------------------------------------------------
@@ -82,7 +83,7 @@ class Releases(Room):
         return VerifyKey.from_hex(text)
 
     def add_release(self, actor: Actor, data: bytes) -> str:
-        """Take in a test package after checking its signature, age and parts; its id.
+        """Take in a test package after checking its signature, age and parts, and that the list names it; its id.
 
         Raises:
             DamagedError: it is not a genuine, current package.
@@ -92,6 +93,9 @@ class Releases(Room):
         _write_whole(new, data)
         try:
             public = open_public(new, self._trust(), now_utc_ms=self.now_ms())
+            current = self.current_releases()
+            if current is not None:
+                current.release(public.manifest.release, now_utc_ms=self.now_ms()).verify_file(data)
         except (SyncDataError, PackageError) as error:
             new.unlink()
             raise DamagedError(what="Test package", problem=str(error).rstrip(".")) from error
