@@ -21,6 +21,7 @@ from centralstore.counter import perform
 from centralstore.desk import COMMAND_PATH, SECRET_HEADER, CommandRequest
 from centralstore.door import MESSAGE_BYTES, Door, Id, answer_errors, away, canonical, octets, parsed, read_body
 from centralstore.errors import DamagedError, WrongPasswordError
+from centralstore.height import LogHeight
 from centralstore.lane import PATH, EnvelopeLane, EnvelopeRoute
 from centralstore.routes_log import add_log_routes
 from centralstore.routes_metadata import add_metadata_routes
@@ -81,9 +82,12 @@ def build_app(store: Store, *, command_secret: str = "") -> FastAPI:
 
 
 def _add_open_routes(app: FastAPI, store: Store) -> None:
+    height = LogHeight(store)
+
     @app.get("/v1/time")
     async def time() -> Response:
-        return canonical({"utc_ms": store.now_ms()})
+        size = await height.now()
+        return canonical({"log_size": size, "utc_ms": store.now_ms()})
 
     @app.post("/v1/enrol")
     async def enrol(request: Request) -> Response:

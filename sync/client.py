@@ -72,6 +72,7 @@ class StoreAttempt(Message):
 
 class _Time(Message):
     utc_ms: Annotated[int, Field(ge=0, le=MAX_INT)]
+    log_size: Annotated[int, Field(ge=0, le=MAX_INT)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class StoreClient:
         self._keys = device_keys
         self._now_utc_ms = now_utc_ms
         self.offset_ms = 0
+        self.has_gone_back = False
+        self._log_size = 0
         self._connect_s, self._read_s = connect_s, read_s
         self._transport = transport
         self._extensions = {"sni_hostname": RELAY_NAME} if isinstance(ca_file, RelayAuthority) else None
@@ -182,12 +185,18 @@ class StoreClient:
         return enrolment
 
     def synchronise(self) -> int:
-        """Ask the store's time (UTC, ms) and sign with it from now on: `offset_ms` is store minus PC."""
+        """Ask the store's time (UTC, ms) and sign with it from now on: `offset_ms` is store minus PC.
+
+        The answer also says how long the store's log is. One that is shorter than before was restored from a backup:
+        `has_gone_back` is True from then on, until the caller sets it to False.
+        """
         before = self._now_utc_ms()
-        told = self._parsed(_Time, self._get("ask the time", "/v1/time")).utc_ms
+        told = self._parsed(_Time, self._get("ask the time", "/v1/time"))
         after = self._now_utc_ms()
-        self.offset_ms = told - (before + after) // 2
-        return told
+        self.offset_ms = told.utc_ms - (before + after) // 2
+        self.has_gone_back = self.has_gone_back or told.log_size < self._log_size
+        self._log_size = told.log_size
+        return told.utc_ms
 
     # --- what the store has for this PC -------------------------------------------------------------------------------
 

@@ -297,9 +297,10 @@ class Outbox:
 
     # --- a store that went back to an earlier state -------------------------------------------------------------------
 
-    def attempts(self) -> tuple[str, ...]:
-        """The attempts of which this PC has receipts of the home store."""
-        return tuple(sorted({self._receipts[place].attempt for place in self._at_home}))
+    def attempts(self, *, since_utc_ms: int = 0) -> tuple[str, ...]:
+        """The attempts of which this PC has receipts of the home store, given since a moment; sorted."""
+        receipts = (self._receipts[place] for place in self._at_home)
+        return tuple(sorted({each.attempt for each in receipts if each.stored_utc_ms >= since_utc_ms}))
 
     def compare(self, attempt: str, receipts: Iterable[bytes]) -> int:
         """Hold an attempt's receipts against those that the home store has now; how many it lost.

@@ -10,7 +10,7 @@ from centralstore.errors import DamagedError, NotFoundError, NotNowError
 from centralstore.records import DeviceView
 from centralstore.store.devices import require_cleared
 from centralstore.store.intake import Intake
-from centralstore.tables import Device, GivenOrder, KeptEnvelope, KeptProgress, Sitting
+from centralstore.tables import Device, GivenOrder, KeptEnvelope, KeptProgress, LogLeaf, Sitting
 from centralstore.words import OrderKind
 from sync.canonical import canonical_bytes, plain_of
 from sync.errors import SyncDataError
@@ -33,6 +33,12 @@ class Delivery(Intake):
             return tuple(session.exec(query.order_by(col(KeptEnvelope.id))).all())
 
         return self._read(work)
+
+    def log_size(self) -> int:
+        """How many leaves the log has: it only grows, but where the store goes back to a backup."""
+        newest = select(LogLeaf.number).order_by(col(LogLeaf.number).desc()).limit(1)
+        last = self._read(lambda session: session.exec(newest).first())
+        return 0 if last is None else last + 1
 
     def handover_envelopes(self, device: DeviceView, attempt: str) -> tuple[bytes, ...]:
         """All envelopes of an attempt, for a PC that a test leader permitted to take it over.
