@@ -1,7 +1,8 @@
-"""The short way in for envelopes: POST /v1/envelopes is answered before any routing, with the door's limits and errors.
+"""The short way in for envelopes: the server answers POST /v1/envelopes before any middleware and routing.
 
-Nearly all that the PCs of a country send at a busy moment comes this way, so it costs as little as can be. The
-request's own signature is not looked at: the envelope carries its PC's (`sync/PROTOCOL.md` §12).
+Nearly all that the PCs of a country send at a busy moment comes this way, so it costs as little as can be. Limits,
+errors and the function that answers are those of the route of the same path (`centralstore.service`). The request's own
+signature is not looked at: the envelope carries its PC's (`sync/PROTOCOL.md`, "Envelopes at the door").
 """
 
 from __future__ import annotations

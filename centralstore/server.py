@@ -22,6 +22,7 @@ from centralstore.connection import BoundedProtocol, Gate, Limits, Pass
 from centralstore.counter import open_store
 from centralstore.desk import announced, locked
 from centralstore.errors import SetUpError
+from centralstore.lane import EnvelopeLane, EnvelopeRoute
 from centralstore.relay.forwarding import forwarding
 from centralstore.service import build_app
 from centralstore.store import Store
@@ -92,7 +93,7 @@ def server(app: FastAPI, store: Store, limits: Limits | None = None) -> StoreSer
     bounds = Limits() if limits is None else limits
     folder = store.folder
     config = uvicorn.Config(
-        app,
+        EnvelopeLane(app, EnvelopeRoute(store).answer),
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -101,6 +102,7 @@ def server(app: FastAPI, store: Store, limits: Limits | None = None) -> StoreSer
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=bounds.keep_alive_seconds,
     )
     config.load()

@@ -22,7 +22,7 @@ from centralstore.desk import COMMAND_PATH, SECRET_HEADER, CommandRequest
 from centralstore.door import MESSAGE_BYTES, Door, Id, answer_errors, away, canonical, octets, parsed, read_body
 from centralstore.errors import DamagedError, WrongPasswordError
 from centralstore.height import LogHeight
-from centralstore.lane import PATH, EnvelopeLane, EnvelopeRoute
+from centralstore.lane import PATH, EnvelopeRoute
 from centralstore.routes_log import add_log_routes
 from centralstore.routes_metadata import add_metadata_routes
 from centralstore.routes_relay import add_relay_routes
@@ -182,9 +182,7 @@ def _add_delivery_routes(app: FastAPI, store: Store, door: Door) -> None:
         caller = await door.caller(request, TRIAL_BYTES)
         return canonical({"bytes": len(caller.body)})
 
-    envelopes = EnvelopeRoute(store)
-    app.add_api_route(PATH, envelopes.answer, methods=["POST"])
-    app.add_middleware(EnvelopeLane, answer=envelopes.answer)
+    app.add_api_route(PATH, EnvelopeRoute(store).answer, methods=["POST"])
 
     @app.get("/v1/receipts")
     async def receipts(request: Request, attempt: Id) -> Response:
