@@ -356,10 +356,11 @@ def is_same(told: object, ours: object) -> bool:
             return isinstance(told, str) and abs(float(told) - ours) <= _NEARLY
         except ValueError:
             return False
-    if isinstance(ours, dict) and isinstance(told, dict):
+    if isinstance(ours, dict):
         mine, theirs = cast("dict[str, object]", ours), cast("dict[str, object]", told)
-        return set(mine) == set(theirs) and all(is_same(theirs[name], mine[name]) for name in mine)
-    if isinstance(ours, list) and isinstance(told, list):
+        is_alike = isinstance(told, dict) and set(mine) == set(theirs)
+        return is_alike and all(is_same(theirs[name], mine[name]) for name in mine)
+    if isinstance(ours, list):
         own, other = cast("list[object]", ours), cast("list[object]", told)
-        return len(own) == len(other) and all(map(is_same, other, own))
-    return (type(told), told) == (type(ours), ours)
+        return isinstance(told, list) and len(own) == len(other) and all(map(is_same, other, own))
+    return canonical.encode(told) == canonical.encode(ours)

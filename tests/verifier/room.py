@@ -138,7 +138,7 @@ async def _reading(room: Room, first: Pc, second: Pc) -> None:
     site = room.site
     _begin(room, "reading")
     # one candidate gets ten minutes more, and needs them
-    attempt = _attempt(CANDIDATES[0], "reading")
+    attempt = attempt_of(CANDIDATES[0], "reading")
     await _report(room, first, CANDIDATES[0], "reading", attempt)
     order = site.store.give_extra_time(
         site.leader, "s1", CANDIDATES[0], "reading", extra_ms=600_000, reason="brannøvelse"
@@ -147,7 +147,7 @@ async def _reading(room: Room, first: Pc, second: Pc) -> None:
     driven = driven.take(lambda each: len(each.items))
     await _send(room, first, CANDIDATES[0], "reading", driven.journal)
     # one goes on at another PC
-    attempt = _attempt(CANDIDATES[1], "reading")
+    attempt = attempt_of(CANDIDATES[1], "reading")
     driven = running("reading").tick(MINUTE_MS).answer_module(3).tick(MINUTE_MS)
     journal = await _send(room, first, CANDIDATES[1], "reading", driven.journal)
     await _report(room, first, CANDIDATES[1], "reading", attempt)
@@ -157,7 +157,7 @@ async def _reading(room: Room, first: Pc, second: Pc) -> None:
     driven.do(Resumed, MINUTE_MS, second.id).leave_module().take(lambda each: len(each.items) // 2)
     await _send(room, second, CANDIDATES[1], "reading", driven.journal, after=journal, begin=done)
     # one is reset, and begins anew
-    attempt = _attempt(CANDIDATES[2], "reading")
+    attempt = attempt_of(CANDIDATES[2], "reading")
     driven = running("reading").tick(MINUTE_MS).answer_module(2)
     await _report(room, second, CANDIDATES[2], "reading", attempt)
     order = site.store.reset(site.leader, "s1", CANDIDATES[2], "reading", consent="muntlig", reason="strømbrudd")
@@ -188,7 +188,7 @@ def _begin(room: Room, part: str) -> None:
     room.site.store.start_part(room.site.leader, "s1", part)
 
 
-def _attempt(candidate: str, part: str, number: int = 1) -> str:
+def attempt_of(candidate: str, part: str, number: int = 1) -> str:
     return sha256_hex(f"{candidate}/{part}/{number}".encode())[:32]
 
 
@@ -210,7 +210,7 @@ async def _send(
     key_timings: int = 0,
 ) -> Journal:
     """Deliver a journal, or what of it is new from ``begin`` on, while the room's clock goes on with it."""
-    attempt = _attempt(candidate, part, number)
+    attempt = attempt_of(candidate, part, number)
     told = events_of_journal(events, pc, attempt, candidate)[begin:]
     base_ms = room.site.clock() - told[0].at_ms
     journal = room.site.journal(pc, attempt, after=after).write(told).write_keys(key_timings)
