@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kiosk.alone import alone
 from kiosk.clock import SystemClock
 from kiosk.errors import KioskError, NotEnrolledError, SetUpError
 from kiosk.folder import Enrolment, StateFolder, write_atomically
@@ -56,10 +57,11 @@ class Options:
     is_window: bool
     robot_map: Path | None
     authority: str = ""
+    export: Path | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the kiosk; the exit code is 0 when staff left it, 2 when it could not start."""
+    """Run the kiosk; the exit code is 0 when staff left it or all was saved, 2 when it could not start or save."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     given = sys.argv[1:] if argv is None else argv
     try:
@@ -67,7 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             from kiosk.preflight import main as preflight  # noqa: PLC0415 - loaded only when asked for
 
             return preflight(given[1:])
-        return run(_options(given))
+        options = _options(given)
+        if options.export is not None:
+            from kiosk.stick import export  # noqa: PLC0415 - loaded only when asked for
+
+            export(StateFolder(options.state), options.export, print)
+            return 0
+        return run(options)
     except (KioskError, SyncError) as error:
         print(f"kiosk: {error}", file=sys.stderr)
         return USAGE
@@ -93,6 +101,12 @@ def _options(argv: Sequence[str]) -> Options:
         help="the authority's root file or its fingerprint, by hand from the authority; needed to enrol",
     )
     parser.add_argument("--window", action="store_true", help="a window with a visible Leave; nothing is locked down")
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="FOLDER",
+        help="no window: save what the store has no receipt for to this folder (a stick), and take receipts from it",
+    )
     parser.add_argument("--robot-map", type=Path, help="write where the controls are to this file (for robots)")
     found = parser.parse_args(argv)
     return Options(
@@ -104,6 +118,7 @@ def _options(argv: Sequence[str]) -> Options:
         found.window,
         found.robot_map,
         authority=found.authority,
+        export=found.export,
     )
 
 
@@ -123,7 +138,8 @@ def run(options: Options) -> int:
     enrolment = folder.enrolment()
     if enrolment is None:
         raise NotEnrolledError
-    return _Program(options, folder, clock, enrolment).run()
+    with alone(folder.root):
+        return _Program(options, folder, clock, enrolment).run()
 
 
 def be_responsive() -> None:
