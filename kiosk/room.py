@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -20,9 +20,18 @@ from itembank.errors import ItemBankError, PackageError
 from itembank.package import Package, open_public, open_sealed
 from kiosk.errors import KioskError
 from kiosk.folder import write_atomically
+from kiosk.lines import Lines
 from kiosk.releases import DAY_MS, CurrentList
+from kiosk.resending import Resending
 from kiosk.roster import KnownAttempt
-from sync.errors import DamagedError, ListExpiredError, NotCurrentError, StoreRefusedError, SyncError
+from sync.errors import (
+    DamagedError,
+    ListExpiredError,
+    NotCurrentError,
+    StoreRefusedError,
+    SyncError,
+    WrongSignatureError,
+)
 from sync.keys import sha256_hex
 from sync.orders import OrderList
 from sync.outbox import Outbox
@@ -38,7 +47,7 @@ if TYPE_CHECKING:
     from kiosk.clock import SystemClock
     from kiosk.folder import Enrolment, StateFolder
     from sync.client import StoreClient
-    from sync.keys import BoxKey, DeviceKeys
+    from sync.keys import BoxKey, DeviceKeys, VerifyKey
     from sync.outbox import Delivered
     from sync.threads import Running, Threads
     from sync.ticket import Ticket, TicketRelease
@@ -51,6 +60,8 @@ REPORT_EVERY_S: Final = 5.0
 LIST_EVERY_S: Final = 900.0
 LIST_AGAIN_S: Final = 30.0
 """How often the list of current releases is asked for: usually, and while a release is not on it or it has run out."""
+HOME_EVERY_S: Final = 15.0
+"""How often the home store is asked while a relay gives the sitting, or holds what the home store may lack."""
 IDLE_S: Final = 0.2
 ORDERS_WAIT_MS: Final = 10_000
 STOP_S: Final = 2.0
@@ -116,9 +127,12 @@ class Room:
         self._folder = folder
         self._enrolment = enrolment
         self._keys = keys
-        self._client = connect()
-        self._orders_client = connect()
         self._clock = clock
+        self._lines = Lines(folder, enrolment, connect, clock)
+        self._line = self._ticket_line = self._lines.home
+        self._closed: set[str] = set()
+        self._heard: dict[str, int] = {}
+        self._is_home_near = False
         self._state = RoomState()
         self._report: bytes | None = None
         self._acks: deque[tuple[str, int, int]] = deque()
@@ -130,8 +144,13 @@ class Room:
         self._stopping = self._threads.waker()
         self._lock = threading.Lock()
         self._outbox = Outbox(
-            folder.journals, device_key=keys.signing, receipt_key=enrolment.key("receipt_key"), files=folder.files
+            folder.journals,
+            device_key=keys.signing,
+            receipt_key=enrolment.key("receipt_key"),
+            files=folder.files,
+            relay_keys=self._lines.receipt_keys(),
         )
+        self._resending = Resending(self._outbox, enrolment.device, self._threads)
         self._running: list[Running] = []
         self._list = CurrentList(folder, enrolment, self._threads)
         self._list_asked_s = -LIST_EVERY_S
@@ -146,7 +165,8 @@ class Room:
     def start(self) -> None:
         """Take in what lies in the state folder, then talk to the store from now on."""
         self._load()
-        for name, work in (("room", self._once), ("orders", self._orders_once)):
+        self._resending.begin(self._clock.wall_ms())
+        for name, work in (("room", self._once), ("orders", self._orders_once), ("home", self._home_once)):
             self._running.append(self._threads.start(name, partial(self._run, work)))
 
     def stop(self) -> None:
@@ -155,8 +175,7 @@ class Room:
         self._hurry.set()
         for thread in self._running:
             thread.join(timeout=STOP_S)
-        for client in (self._client, self._orders_client):
-            client.close()
+        self._lines.close()
 
     def report(self, progress: bytes) -> None:
         """Send a signed progress report when the store is in reach; older unsent ones are dropped."""
@@ -179,6 +198,73 @@ class Room:
         """Fetch an attempt's envelopes that another PC sent; they come in ``handovers``."""
         self._wanted.append(attempt)
         self._hurry.set()
+
+    # --- which store --------------------------------------------------------------------------------------------------
+
+    @property
+    def _client(self) -> StoreClient:
+        return self._line.client
+
+    def _choose_line(self) -> None:
+        """Talk to the relay that the home store lent the sitting to, while that holds; else to the home store."""
+        for sitting, key in self._lines.receipt_keys().items():
+            self._outbox.trust_relay(sitting, key)
+        line = self._lines.choose(self._is_done)
+        if line is self._line:
+            return
+        self._line = line
+        with self._lock:
+            orders = self._state.orders
+            if orders is not None:
+                known = replace(orders, also_by=self._lines.order_keys(orders.sitting))
+                self._state = replace(self._state, orders=known, is_online=False)
+
+    def _is_done(self, sitting: str) -> bool:
+        """Whether a sitting is closed and everything on this disk has a receipt."""
+        return sitting in self._closed and not self._outbox.pending(self._counts(), most=1)
+
+    def _home_once(self) -> None:
+        """Beside a relay: ask the home store whether the loan still holds, and tell it the relay's orders."""
+        is_near = False
+        for sitting in self._lines.delegated():
+            try:
+                self._lines.watcher.synchronise()
+                is_near = True
+                self._tell_orders(sitting)
+                self._lines.keep(sitting, self._lines.watcher.delegation(sitting))
+            except SyncError as error:
+                _log.info("about sitting %s the home store was not asked: %s", sitting, error)
+        self._is_home_near = is_near
+        self._stopping.wait(HOME_EVERY_S)
+
+    def _tell_orders(self, sitting: str) -> None:
+        kept = self._folder.read(self._folder.orders(sitting))
+        if kept is None:
+            return
+        known = self._no_orders(sitting).extended(kept)
+        if known.last_number > self._heard.get(sitting, 0):
+            self._lines.watcher.hear_orders(kept)
+            self._heard[sitting] = known.last_number
+
+    def _send_home(self) -> None:
+        """Send the home store what only a relay has receipted: should the relay be lost, nothing is."""
+        if not self._is_home_near:
+            return
+        try:
+            self._lines.home.client.synchronise()
+            self._outbox.send(
+                self._lines.home.client.deliver,
+                self._counts,
+                at_once=PARCELS_AT_ONCE,
+                goes_on=lambda: not self._stopping.is_set(),
+                kept="home",
+            )
+        except SyncError as error:
+            self._is_home_near = False
+            _log.info("the home store is away: %s", error)
+
+    def _no_orders(self, sitting: str) -> OrderList:
+        return OrderList(sitting, self._enrolment.key("order_key"), also_by=self._lines.order_keys(sitting))
 
     # --- the threads --------------------------------------------------------------------------------------------------
 
@@ -210,7 +296,9 @@ class Room:
     def _once(self) -> None:
         """One turn. What fails holds up nothing else: answers go out whatever is wrong with a ticket."""
         begun = self._threads.now_s()
+        self._attempted(self._choose_line)
         self._attempted(self._send)
+        self._attempted(self._send_home)
         self._attempted(self._ask)
         next_send = begun + SEND_EVERY_S
         while not self._stopping.is_set() and self._threads.now_s() < begun + ASK_EVERY_S:
@@ -226,13 +314,19 @@ class Room:
         """Time, ticket, packages, grants, share: whatever is missing or newer."""
         self._clock.correct_by_store(self._client.synchronise())
         self._in_contact()
+        self._attempted(self._compare)
         offered = self._choose_sitting()
         if offered is None:
             return
         sitting = str(offered["sitting"])
+        if offered.get("lent") and not self._line.is_relay:
+            self._lines.keep(sitting, self._client.delegation(sitting))
+            self._hurry.set()
+            return
         known = self._state.ticket
         # Making and sealing a ticket is the dearest thing a PC asks of the store: only when there is another one.
-        if known is None or known.sitting != sitting or offered.get("ticket_version") != known.version:
+        is_other = known is None or known.sitting != sitting or self._ticket_line is not self._line
+        if is_other or known is None or offered.get("ticket_version") != known.version:
             self._refresh_ticket(sitting)
         ticket = self._state.ticket
         if ticket is None:
@@ -242,6 +336,11 @@ class Room:
         for release in ticket.releases:
             self._attempted(lambda wanted=release: self._fetch_release(sitting, wanted))
         self._open_what_may_be_opened(self._client)
+
+    def _compare(self) -> None:
+        """What the store has lost waits again."""
+        if self._resending.turn(self._client, self._clock.wall_ms()):
+            self._hurry.set()
 
     def _fetch_release(self, sitting: str, release: TicketRelease) -> None:
         """The package and the grant, where they are not here yet; a package other than the ticket names is not kept."""
@@ -261,7 +360,11 @@ class Room:
     def _choose_sitting(self) -> dict[str, Any] | None:
         """The sitting to serve: the one here while it is open; else an open before a planned one, the latest day."""
         known = self._state.ticket
-        offered = [each for each in self._client.sittings() if str(each.get("state", "")).upper() != "CLOSED"]
+        offered = [
+            each
+            for each in self._client.sittings()
+            if str(each.get("state", "")).upper() != "CLOSED" and self._line.sitting in {"", each["sitting"]}
+        ]
         served = [each for each in offered if known is not None and each["sitting"] == known.sitting]
         if served and self._is_open():
             return served[0]
@@ -269,25 +372,29 @@ class Room:
         return offered[-1] if offered else None
 
     def _refresh_ticket(self, sitting: str) -> None:
-        data = self._client.ticket(sitting)
-        ticket = self._opened_ticket(sitting, data)
-        if self._state.ticket is None or ticket.version > self._state.ticket.version or ticket.sitting != sitting:
+        line = self._line
+        data = line.client.ticket(sitting)
+        water = line.water or f"ticket {sitting}"
+        ticket = self._opened_ticket(sitting, data, line.ticket_key, water)
+        known, is_here = self._state.ticket, self._ticket_line is line
+        if known is None or ticket.version > known.version or known.sitting != sitting or not is_here:
             self._folder.write(self._folder.ticket(sitting), data)
-            self._folder.keep_high_water(f"ticket {sitting}", ticket.version)
-        if self._state.ticket is None or self._state.ticket.sitting != sitting:
-            none_yet = OrderList(sitting, self._enrolment.key("order_key"))
+            self._folder.keep_high_water(water, ticket.version)
+        if known is None or known.sitting != sitting:
+            none_yet = self._no_orders(sitting)
             self._change(ticket=ticket, orders=none_yet, packages={}, recovery=None, attempts=(), handovers={})
+        self._ticket_line = line
         self._change(ticket=ticket)
 
-    def _opened_ticket(self, sitting: str, data: bytes) -> Ticket:
+    def _opened_ticket(self, sitting: str, data: bytes, ticket_key: VerifyKey, water: str) -> Ticket:
         return open_ticket(
             data,
             sitting=sitting,
             device=self._enrolment.device,
             box=self._keys.box,
-            ticket_key=self._enrolment.key("ticket_key"),
+            ticket_key=ticket_key,
             now_utc_ms=self._clock.wall_ms(),
-            seen_version=self._folder.high_water().get(f"ticket {sitting}", 0),
+            seen_version=self._folder.high_water().get(water, 0),
         )
 
     def _refresh_attempts(self, sitting: str) -> None:
@@ -310,7 +417,8 @@ class Room:
         if ticket is None or orders is None:
             self._stopping.wait(IDLE_S)
             return
-        data = self._orders_client.orders(ticket.sitting, after=orders.last_number, wait_ms=ORDERS_WAIT_MS)
+        client = self._line.orders_client
+        data = client.orders(ticket.sitting, after=orders.last_number, wait_ms=ORDERS_WAIT_MS)
         longer = orders.extended(data)
         self._in_contact()
         if longer.last_number > orders.last_number:
@@ -322,8 +430,9 @@ class Room:
                 if self._state.orders is orders:
                     self._state = replace(self._state, orders=longer)
                     if _is_closed(longer):
+                        self._closed.add(ticket.sitting)
                         self._state = replace(self._state, packages={}, recovery=None)
-            self._open_what_may_be_opened(self._orders_client)
+            self._open_what_may_be_opened(client)
 
     def _is_open(self) -> bool:
         orders = self._state.orders
@@ -395,13 +504,7 @@ class Room:
             self._folder.write(self._folder.share(sitting), share)
         at_ms = self._opened_at_ms()
         trust = self._list.trust(release, at_utc_ms=at_ms)
-        release_share = open_device_share(
-            share,
-            sitting=sitting,
-            device=self._enrolment.device,
-            box=self._keys.box,
-            ticket_key=self._enrolment.key("ticket_key"),
-        )
+        release_share = self._opened_share(sitting, share)
         granted = open_grant(
             grant,
             sitting=sitting,
@@ -423,23 +526,38 @@ class Room:
                 return
         self._folder.wipe_secrets(sitting)
 
+    def _opened_share(self, sitting: str, share: bytes) -> bytes:
+        """The release share; one of a store that gives the sitting no more is fetched anew at the next turn."""
+        for key, _ in self._lines.ticket_keys(sitting):
+            with suppress(WrongSignatureError):
+                return open_device_share(
+                    share, sitting=sitting, device=self._enrolment.device, box=self._keys.box, ticket_key=key
+                )
+        self._folder.files.remove(self._folder.share(sitting))
+        raise WrongSignatureError(what="release share", signer="a store that gives this sitting")
+
     def _load(self) -> None:
         """What earlier runs left: closed sittings are wiped; of the rest the newest is gone on with."""
+        self._attempted(self._choose_line)
         for sitting in reversed(self._folder.sittings()):
             self._attempted(lambda wanted=sitting: self._load_sitting(wanted))
 
     def _load_sitting(self, sitting: str) -> None:
-        orders = OrderList(sitting, self._enrolment.key("order_key"))
+        orders = self._no_orders(sitting)
         kept = self._folder.read(self._folder.orders(sitting))
         if kept is not None:
             orders = orders.extended(kept)
         if _is_closed(orders):
+            self._closed.add(sitting)
             self._folder.wipe_secrets(sitting)
             return
         data = self._folder.read(self._folder.ticket(sitting))
         if data is None or self._state.ticket is not None:
             return
-        self._change(ticket=self._opened_ticket(sitting, data), orders=orders)
+        for key, water in self._lines.ticket_keys(sitting):
+            with suppress(WrongSignatureError):
+                self._change(ticket=self._opened_ticket(sitting, data, key, water), orders=orders)
+                break
         self._open_what_may_be_opened(self._client)
 
     # --- sending ------------------------------------------------------------------------------------------------------
