@@ -83,6 +83,8 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     release.add_argument("file", type=Path, metavar="PACKAGE")
     metadata = command("add-metadata", _add_metadata, "take in the authority's list of current releases")
     metadata.add_argument("metadata", type=Path, metavar="FOLDER", help="the authority's metadata folder")
+    stick = command("import-envelopes", _import_envelopes, "take in what PCs saved to a USB stick; receipts go on it")
+    stick.add_argument("stick", type=Path, metavar="FOLDER")
     token = command("token", _token, "make a one-time token that lets one PC enrol for a room")
     token.add_argument("--sitting", default="", help="the room of this sitting")
     token.add_argument("--site", default="")
@@ -212,6 +214,16 @@ def _add_metadata(arguments: argparse.Namespace) -> int:
         f"The list of current releases, version {taken['version']}, is here: {', '.join(taken['releases']) or 'empty'}."
     )
     return 0
+
+
+def _import_envelopes(arguments: argparse.Namespace) -> int:
+    """0 when every envelope lies in its place and has its receipt on the stick, 1 when something is told of."""
+    from centralstore.stick import import_envelopes
+
+    imported = import_envelopes(Desk(arguments.folder), arguments.stick)
+    for sentence in imported.sentences(arguments.stick):
+        print(sentence)
+    return 0 if imported.is_whole else 1
 
 
 def _token(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from centralstore.errors import FieldError, SetUpError
 from centralstore.records import ScoredAttempt
 from centralstore.relay.counter import RELAY_COMMANDS
 from centralstore.rights import COMMAND_LINE
+from centralstore.stick import COMMAND, take_envelopes
 from centralstore.store import Store
 from itembank.errors import PackageError
 from itembank.grants import DevicesFile, read_grants
@@ -219,6 +220,7 @@ COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "readiness": _readiness,
     "keep-results": _keep_results,
     "note-results-read": _note_results_read,
+    COMMAND: take_envelopes,
     **RELAY_COMMANDS,
     "checkpoint": _checkpoint,
     "add-witness": _add_witness,
