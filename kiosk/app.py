@@ -20,6 +20,7 @@ from kiosk.clock import SystemClock
 from kiosk.errors import KioskError, NotEnrolledError, SetUpError
 from kiosk.folder import Enrolment, StateFolder, write_atomically
 from sync.errors import SyncError
+from sync.memory import keep_memory_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,7 @@ class Options:
     is_window: bool
     robot_map: Path | None
     authority: str = ""
+    delegation: Path | None = None
     export: Path | None = None
 
 
@@ -107,6 +109,12 @@ def _options(argv: Sequence[str]) -> Options:
         metavar="FOLDER",
         help="no window: save what the store has no receipt for to this folder (a stick), and take receipts from it",
     )
+    parser.add_argument(
+        "--delegation",
+        type=Path,
+        metavar="FILE",
+        help="who gives the sitting in this room; with --store: at that address",
+    )
     parser.add_argument("--robot-map", type=Path, help="write where the controls are to this file (for robots)")
     found = parser.parse_args(argv)
     return Options(
@@ -119,6 +127,7 @@ def _options(argv: Sequence[str]) -> Options:
         found.robot_map,
         authority=found.authority,
         export=found.export,
+        delegation=found.delegation,
     )
 
 
@@ -130,6 +139,7 @@ def run(options: Options) -> int:
     """
     from kiosk.platforms import refuse_tablet  # noqa: PLC0415 - loaded when run, so that --help is quick
 
+    keep_memory_private()
     refuse_tablet()
     folder = StateFolder(options.state)
     clock = SystemClock()
@@ -138,6 +148,10 @@ def run(options: Options) -> int:
     enrolment = folder.enrolment()
     if enrolment is None:
         raise NotEnrolledError
+    if options.delegation is not None:
+        from kiosk.lines import take_delegation  # noqa: PLC0415 - as above
+
+        take_delegation(folder, enrolment, options.delegation, options.store, clock.wall_ms())
     with alone(folder.root):
         return _Program(options, folder, clock, enrolment).run()
 
