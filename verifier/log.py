@@ -18,6 +18,9 @@ from verifier.tree import leaf_hash, root_by_path, roots_by_proof
 TOLERANCE_MS: Final = 60_000
 """How far times may go back along the log: receipts are signed before they wait for the one writer."""
 
+SIGNED_THEMSELVES: Final = frozenset({"receipt", "order"})
+"""Kinds of leaf whose content is signed, so that the leaf need not be."""
+
 _MOST_BYTES: Final = 256 * 2**20
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -98,7 +101,11 @@ def _leaves(bundle: Bundle, checkpoint: Checkpoint, report: Report) -> Mapping[t
         fields = Fields(entry, "a leaf")
         index, kind, ref = fields.count("index"), fields.text("kind"), fields.text("ref")
         leaf = bytes.fromhex(fields.hex("leaf", 32))
-        with report.checking("leaves in the tree", f"leaf {index} ({kind} {ref[:120]})"):
+        where = f"leaf {index} ({kind} {ref[:120]})"
+        with report.checking("leaves made by the store", where):
+            _check_leaf_signature(bundle, fields, kind, ref)
+        fields.end()
+        with report.checking("leaves in the tree", where):
             need(index in paths, "there is no proof that it is in the log")
             is_in = root_by_path(leaf, index, checkpoint.size, paths[index]) == checkpoint.root
             need(is_in, "its proof does not lead to the checkpoint's root: it is not in the log")
@@ -106,6 +113,15 @@ def _leaves(bundle: Bundle, checkpoint: Checkpoint, report: Report) -> Mapping[t
             taken.add(index)
             leaves[kind, ref] = index, leaf
     return leaves
+
+
+def _check_leaf_signature(bundle: Bundle, fields: Fields, kind: str, ref: str) -> None:
+    """What bears no signature of its own is signed as a leaf: nobody adds it who has the database alone."""
+    signature = bytes.fromhex(fields.hex("signature", None))
+    if kind in SIGNED_THEMSELVES and not signature:
+        return
+    message = canonical.encode({"kind": kind, "leaf": fields.plain["leaf"], "ref": ref, "sitting": bundle.sitting})
+    need(is_signed(bundle.keys["log_key"], "leaf", message, signature), "the store's log key did not sign it")
 
 
 def _contents(
@@ -219,6 +235,8 @@ def _cosigned(data: bytes, log_key: str, pinned: set[str]) -> tuple[Checkpoint, 
 def _continues(bundle: Bundle, older: Checkpoint, newer: Checkpoint, name: str, report: Report) -> None:
     """Whether the export's log is the witnessed one, gone on."""
     if older.size > newer.size:
+        is_older = older.at_utc_ms <= newer.at_utc_ms
+        need(not is_older, f"the log had {older.size} leaves then and has {newer.size} now: its end was cut off")
         report.unchecked.append(
             f"{name}: it is newer than the export's checkpoint; export the sitting again to check it"
         )

@@ -59,6 +59,7 @@ def verify(folder: Path, held: Held) -> Report:
     results = _rows(bundle, "result", ("attempt", "scoring_number"), "scored_ms", report)
     audit = _rows(bundle, "audit", ("id",), "at_ms", report)
     contents += [content for content, _ in (*results, *audit)]
+    _erased(kept, [row for _, row in audit], report)
     places = check_log(bundle, contents, held.witnesses, report)
     kept = [Kept(each.stem, each.envelope, each.stored_utc_ms, places.get(f"receipt {each.stem}", 0)) for each in kept]
     packages = _packages(bundle, report)
@@ -74,7 +75,6 @@ def _envelopes(bundle: Bundle, report: Report) -> tuple[list[Kept], list[Content
     kept: list[Kept] = []
     contents: list[Content] = []
     stems: set[str] = set()
-    erased: set[str] = set()
     for name, data in bundle.under("envelopes", ".envelope"):
         stem = name.removeprefix("envelopes/").removesuffix(".envelope")
         stems.add(stem)
@@ -83,7 +83,6 @@ def _envelopes(bundle: Bundle, report: Report) -> tuple[list[Kept], list[Content
             need(envelope.segment.sitting == bundle.sitting, "it is of another sitting")
             need(envelope.segment.release in bundle.releases, "it is of a release that the sitting does not use")
             need(_stem(envelope) == stem, "it is not the envelope that its name says")
-            erased |= set(envelope.segment.streams) - set(envelope.segment.sealed)
             kept.append(Kept(stem, envelope, 0, 0))
     by_stem = {each.stem: each for each in kept}
     for name, data in bundle.under("receipts", ".receipt"):
@@ -97,9 +96,28 @@ def _envelopes(bundle: Bundle, report: Report) -> tuple[list[Kept], list[Content
     receipts = {content.ref for content in contents}
     for stem in sorted(stems - receipts):
         report.find("receipts signed, for what is stored", stem, "there is no usable receipt for it")
-    for stream in (name for name in STREAMS if name in erased):
-        report.notes.append(f"erased: {stream} (what is left still fits its signatures)")
     return list(by_stem.values()), contents
+
+
+def _erased(kept: Sequence[Kept], audit: Sequence[Mapping[str, object]], report: Report) -> None:
+    """Streams without keys: answers never, others where somebody who may had them erased."""
+    acts = [
+        Fields(row, "an act") for row in audit if row.get("act") == "erase_stream" and row.get("is_allowed") is True
+    ]
+    permitted = {act.object("detail").plain.get("stream") for act in acts} - {"answers"}
+    for stream in STREAMS:
+        without = [
+            each.stem
+            for each in kept
+            if stream in set(each.envelope.segment.streams) - set(each.envelope.segment.sealed)
+        ]
+        if without and stream in permitted:
+            report.notes.append(
+                f"erased: {stream}, in {len(without)} envelopes (what is left still fits its signatures)"
+            )
+            continue
+        for stem in without:
+            report.find("nothing erased without leave", stem, f"the keys of its stream '{stream}' were destroyed")
 
 
 def _stem(envelope: Envelope) -> str:

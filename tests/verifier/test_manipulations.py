@@ -25,6 +25,7 @@ from engine.events import (
     Warned,
 )
 from itembank.keyring import KeyFolder
+from sync.checkpoint import cosign
 from sync.envelope import erase_stream
 from sync.keys import DeviceKeys, SigningKey, sha256_hex
 from sync.orders import Order, sign_order
@@ -160,7 +161,7 @@ def test_orders_in_another_order_are_found(forger: Forger) -> None:
 
 def test_a_forged_order_is_not_signed_by_the_store(forger: Forger) -> None:
     def forge(plain: Any) -> None:
-        order = Order(**{**plain["orders"][3]["order"], "data": {"extra_ms": 3_600_000}})
+        order = Order.model_validate({**plain["orders"][3]["order"], "data": {"extra_ms": 3_600_000}})
         plain["orders"][3]["signature"] = sign_order(order, SigningKey.create()).signature
         plain["orders"][3]["order"]["data"] = {"extra_ms": 3_600_000}
 
@@ -170,7 +171,7 @@ def test_a_forged_order_is_not_signed_by_the_store(forger: Forger) -> None:
 
 def test_an_order_the_store_signed_anew_breaks_the_chain_and_is_not_the_one_in_the_log(forger: Forger) -> None:
     def forge(plain: Any) -> None:
-        order = Order(**{**plain["orders"][1]["order"], "reason": "noe annet"})
+        order = Order.model_validate({**plain["orders"][1]["order"], "reason": "noe annet"})
         plain["orders"][1] = sign_order(order, forger.keys.order).model_dump(mode="json")
 
     assert {"orders signed and chained", "orders in the log"} <= forger.change("orders.json", forge).seal().found()
@@ -244,6 +245,16 @@ def test_an_edited_leaf_is_not_in_the_tree(forger: Forger) -> None:
     assert "leaves in the tree" in forger.found()
 
 
+@pytest.mark.parametrize("kind", ["result", "audit"])
+def test_a_leaf_that_the_store_did_not_sign_is_found(forger: Forger, kind: str) -> None:
+    """A database administrator adds a row with its leaf, and has the store make the next checkpoint over it."""
+
+    def forget(leaves: Any) -> None:
+        next(leaf for leaf in leaves if leaf["kind"] == kind)["signature"] = ""
+
+    assert forger.change("log/leaves.json", forget).seal().found() == {"leaves made by the store"}
+
+
 def test_a_leaf_at_another_place_is_not_in_the_tree(forger: Forger) -> None:
     def move(leaves: Any) -> None:
         leaves[4]["index"], leaves[5]["index"] = leaves[5]["index"], leaves[4]["index"]
@@ -274,6 +285,17 @@ def test_a_log_written_anew_without_its_witnesses_is_found_by_an_auditor_who_ask
     cosigned = forger.room.cosigned[-1]
     assert forger.found() == set()
     assert forger.found(witnesses=[cosigned]) == {"witnessed checkpoints"}
+
+
+def test_a_log_whose_end_was_cut_off_is_found_by_a_witness_who_saw_more(forger: Forger) -> None:
+    told = forger.json("log/checkpoint.json")["body"]
+    body = told | {"size": told["size"] + 5, "at_utc_ms": told["at_utc_ms"] - MINUTE_MS}
+    longer = forger.sign("checkpoint", body, forger.keys.log)
+    seen = cosign(longer, witness="Statsarkivet", key=WITNESS, seen_utc_ms=body["at_utc_ms"])
+    assert forger.found(witnesses=[seen]) == {"witnessed checkpoints"}
+    newer = forger.sign("checkpoint", body | {"at_utc_ms": told["at_utc_ms"] + MINUTE_MS}, forger.keys.log)
+    report = forger.report(witnesses=[cosign(newer, witness="Statsarkivet", key=WITNESS, seen_utc_ms=1)])
+    assert any("newer than the export" in each for each in report.unchecked)
 
 
 def test_a_witness_that_the_auditor_does_not_know_is_told(forger: Forger) -> None:
@@ -568,11 +590,18 @@ def test_a_conflict_is_shown(forger: Forger) -> None:
     assert {"conflicts", "conflicts in the log"} <= forger.found()
 
 
-def test_an_erased_stream_is_told_and_is_no_finding(forger: Forger) -> None:
+def test_an_erased_stream_is_told_and_is_no_finding_where_somebody_who_may_did_it(forger: Forger) -> None:
     for name in forger.names("envelopes"):
         path = forger.path(name)
         path.write_bytes(erase_stream(path.read_bytes(), "keys"))
-    report = forger.seal().report()
+    assert forger.seal().found() == {"nothing erased without leave"}
+    at_ms = forger.json("log/checkpoint.json")["body"]["at_utc_ms"]
+
+    def add(rows: Any) -> None:
+        act = {"id": 999, "act": "erase_stream", "at_ms": at_ms, "detail": {"stream": "keys"}}
+        rows.append({"content": {**rows[0]["content"], **act}})
+
+    report = forger.change("audit.json", add).relog().seal().report()
     assert report.findings == []
     assert any(note.startswith("erased: keys") for note in report.notes)
 
@@ -580,7 +609,7 @@ def test_an_erased_stream_is_told_and_is_no_finding(forger: Forger) -> None:
 def test_erased_answers_are_a_finding(forger: Forger) -> None:
     path = forger.path(forger.names("envelopes")[0])
     path.write_bytes(erase_stream(path.read_bytes(), "answers"))
-    assert "answers opened" in forger.seal().found()
+    assert {"answers opened", "nothing erased without leave"} <= forger.seal().found()
 
 
 def test_a_module_left_by_nobody_is_refused(forger: Forger) -> None:
