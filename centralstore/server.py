@@ -26,6 +26,7 @@ from centralstore.lane import EnvelopeLane, EnvelopeRoute
 from centralstore.relay.forwarding import forwarding
 from centralstore.service import build_app
 from centralstore.store import Store
+from sync.memory import keep_memory_private
 
 BACKLOG: Final = 4096
 CLOSING_SECONDS: Final = 5.0
@@ -63,6 +64,7 @@ def run_service(
         LockHeldError: a service or command has this store open.
         SetUpError: the folder, the database or the port cannot be used.
     """
+    keep_memory_private()
     with locked(folder), open_store(folder) as store, listening(host, port) as listener:
         chosen = int(listener.getsockname()[1])
         with announced(folder, _reachable(host), chosen) as secret:

@@ -31,6 +31,7 @@ from kiosk.sound import SAMPLE_RATE_HZ, StreamPlayer
 from sync.client import StoreClient
 from sync.errors import SyncError
 from sync.files import DiskFiles
+from sync.memory import swaps
 from sync.metadata import MetadataTrust
 from sync.readiness import TRIAL_BYTES, Finding, Outcome, Readiness, sign_readiness
 from sync.threads import SystemThreads
@@ -114,6 +115,7 @@ class Preflight:
             tablet(is_a_tablet=is_tablet()),
             free_space(self.folder.journals),
             disk_speed(DiskFiles(), self.folder.root / f"preflight-{secrets.token_hex(4)}"),
+            no_swap(swaps()),
             sound(self.player),
             one_display(self.displays()),
         ]
@@ -253,6 +255,14 @@ def disk_verdict(took_ms: Sequence[float]) -> Finding:
         told = f"{told}; {SLOW_DISK_MS:.0f} ms is wanted. Close other programs, or use another PC."
         return Finding(check="disk_speed", outcome=Outcome.WARNED, told=told)
     return _passed("disk_speed", f"{told}.")
+
+
+def no_swap(places: Sequence[str]) -> Finding:
+    """Memory with keys and answers in it is not written to a disk; zram is memory."""
+    if places:
+        told = f"This PC swaps to {', '.join(places)[:200]}: keys and answers can come to lie there. Switch swap off."
+        return Finding(check="swap", outcome=Outcome.WARNED, told=told)
+    return _passed("swap", "Nothing is swapped to a disk.")
 
 
 def sound(player: Player, wait: Callable[[float], object] = time.sleep) -> Finding:

@@ -20,6 +20,7 @@ from kiosk.preflight import (
     disk_speed,
     disk_verdict,
     free_space,
+    no_swap,
     one_display,
     sound,
     tablet,
@@ -155,3 +156,10 @@ def test_the_clock_is_judged_against_the_stores(offset_ms: int, outcome: Outcome
     found = clock_against_store(offset_ms)
     assert found.outcome is outcome
     assert f"{abs(offset_ms) / 1000:.1f} s" in found.told
+
+
+def test_swap_space_is_told_of() -> None:
+    assert no_swap(()).outcome is Outcome.PASSED
+    told = no_swap(("/dev/sda3", "/swapfile"))
+    assert told.outcome is Outcome.WARNED
+    assert "/dev/sda3, /swapfile: keys and answers can come to lie there. Switch swap off." in told.told
