@@ -144,6 +144,7 @@ class Orders(Keeper):
             _need_reason(reason, place)
             if extra_ms <= 0:
                 raise FieldError(place, "extra time", f"{extra_ms} ms is not a time to give", "Give at least a minute.")
+            _need_enrolled(session, sitting, candidate, part)
             if not programme_of(session, row).part(part).allows_extra_time:
                 raise NotNowError(
                     what="Giving time", where=place, why="this part allows none", remedy="Note a deviation instead."
@@ -454,9 +455,13 @@ def _need_reason(reason: str, place: str) -> None:
         raise FieldError(place, "reason", "it is empty", "Write in a few words what happened.")
 
 
-def _need_running(session: Session, sitting: str, candidate: str, part: str, what: str) -> None:
+def _need_enrolled(session: Session, sitting: str, candidate: str, part: str) -> None:
     if session.get(Enrolment, (sitting, candidate, part)) is None:
         raise NotFoundError(what=f"In sitting {sitting}, candidate {candidate}, part", name=part)
+
+
+def _need_running(session: Session, sitting: str, candidate: str, part: str, what: str) -> None:
+    _need_enrolled(session, sitting, candidate, part)
     if not is_running(session, sitting, candidate, part):
         place = _place(sitting, candidate, part)
         raise NotNowError(what, place, "the part is not running", "Look at the room page.")

@@ -179,6 +179,8 @@ async def test_an_order_for_a_part_that_the_candidate_does_not_take_is_not_found
     await in_reading(site)
     with pytest.raises(NotFoundError, match="In sitting s1, candidate 100234, part 'oral'"):
         site.store.give_extra_time(site.leader, "s1", "100234", "oral", extra_ms=360_000, reason="brannalarm")
-    with pytest.raises(NotFoundError, match="In sitting s1, candidate 999999, part 'reading'"):
+    with pytest.raises(NotFoundError, match="In sitting s1, candidate 100234, part 'oral'"):
+        site.store.expel(site.leader, "s1", "100234", "oral", reason="mobiltelefon")
+    with pytest.raises(NotFoundError, match="On the list of sitting s1, candidate '999999'"):
         site.store.expel(site.leader, "s1", "999999", "reading", reason="mobiltelefon")
     assert verified(site).orders[-1].kind == "start_part"
