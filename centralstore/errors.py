@@ -250,6 +250,15 @@ class ForkedLogError(StateError):
         )
 
 
+class RestoreRefusedError(RequestError):
+    """A backup that cannot be put back as it is; nothing was made."""
+
+    code: ClassVar[str] = "restore_refused"
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}. Nothing was restored; take another backup, or bring what is missing.")
+
+
 class StoreSilentError(SurroundingsError):
     """A store that a witness asked gives no usable answer."""
 

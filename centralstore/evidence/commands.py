@@ -9,6 +9,7 @@ from pathlib import Path
 
 from centralstore.desk import Desk
 from centralstore.errors import SetUpError
+from sync.keys import BoxKey, BoxPublic
 
 
 def add_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -23,6 +24,15 @@ def add_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     check.add_argument("--cosigned", type=Path, nargs="*", default=[], metavar="FILE", help="from the witness's 'seen'")
     check.add_argument("--witness-key", type=Path, metavar="FILE", help="the witness's witness.pub")
+    backup = command("backup", _backup, "copy a store, running or not, into one file")
+    backup.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file")
+    backup.add_argument("--recovery-key", type=Path, metavar="FILE", help="public half: seal the private keys to it")
+    restore = command("restore", _restore, "put a backup back as a new folder", "the backup's file")
+    restore.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new folder")
+    restore.add_argument("--recovery-key", type=Path, metavar="FILE", help="private half: opens the keys in the backup")
+    restore.add_argument("--keys", type=Path, metavar="DIR", help="else the folder where the store's keys are kept")
+    restore.add_argument("--database", default="", metavar="URL", help="an empty database; else the folder's own file")
+    command("recovery-key", _recovery_key, "make a key pair for the private keys in backups", "a new file")
     own = "the witness's own folder"
     init = command("witness-init", _witness_init, "make a witness: for another organisation, at its own machine", own)
     init.add_argument("name", help="the organisation's name")
@@ -73,10 +83,54 @@ def _check_log(arguments: argparse.Namespace) -> int:
         print(finding)
     kinds = ", ".join(f"{count} {kind}s" for kind, count in sorted(report.counts.items())) or "nothing"
     print(
-        f"{report.leaves} leaves ({kinds}); {report.uncovered} are newer than the last of {report.checkpoints} checkpoints."
+        f"{report.leaves} leaves ({kinds}); {report.uncovered} came after the last of {report.checkpoints} checkpoints."
     )
     print(f"{len(report.findings)} FINDINGS." if report.findings else "Everything is as the store left it.")
     return 1 if report.findings else 0
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    from centralstore.evidence.backup import make_backup
+    from centralstore.evidence.witness import read_public
+
+    recovery = BoxPublic(read_public(arguments.recovery_key).raw) if arguments.recovery_key else None
+    desk = Desk(arguments.folder)
+    made = make_backup(
+        arguments.folder,
+        arguments.out,
+        checkpoint=lambda: str(desk.ask("checkpoint")["checkpoint"]),
+        now_utc_ms=_now_ms(),
+        recovery=recovery,
+    )
+    print(f"{made.path}: {made.size} bytes, {len(made.manifest.files)} files.")
+    if recovery is None:
+        print(f"WITHOUT the private keys: keep {arguments.folder}/keys, ca.key and server.key in another place.")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    """0 when the restored store's own check finds nothing, 1 otherwise; the folder is there in both cases."""
+    from centralstore.evidence.backup import restore
+    from centralstore.evidence.witness import read_public
+
+    recovery = BoxKey(read_public(arguments.recovery_key).raw) if arguments.recovery_key else None
+    told = restore(arguments.folder, arguments.to, recovery=recovery, keys=arguments.keys, database=arguments.database)
+    made = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(told.made_utc_ms / 1000))
+    print(f"{arguments.to}: store {told.store} as it was at {made}.")
+    print(
+        "What came later is not in it. PCs notice, and send again what they still have; a witness will raise an alarm."
+    )
+    return _check_log(argparse.Namespace(folder=arguments.to, cosigned=[], witness_key=None))
+
+
+def _recovery_key(arguments: argparse.Namespace) -> int:
+    from centralstore.evidence.backup import make_recovery_key
+
+    public = make_recovery_key(arguments.folder)
+    print(
+        f"{arguments.folder}: keep it away from the store. For 'store backup': {arguments.folder}.pub ({public.hex})."
+    )
+    return 0
 
 
 def _text(file: Path) -> str:
