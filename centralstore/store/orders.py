@@ -265,11 +265,13 @@ class Orders(Keeper):
 
         Raises:
             FieldError: no reason.
+            NotFoundError: not on the list, or not enrolled for the part.
         """
 
         def work(session: Session) -> int:
             row = _opened(session, sitting, "Expelling")
             get_place(session, sitting, candidate)
+            _need_enrolled(session, sitting, candidate, part)
             _need_reason(reason, _place(sitting, candidate, part))
             return append_order(
                 session,
