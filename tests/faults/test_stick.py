@@ -245,7 +245,7 @@ def test_a_stick_that_fails_while_a_pc_saves_is_told_in_one_sentence_and_costs_n
     good.mkdir()
     pc.outbox().export(good)
     envelopes = [(good / name).read_bytes() for name in names(good, ".envelope")]
-    assert len(envelopes) > 3
+    assert len(envelopes) >= 3
     for works in range(len(envelopes)):
         with pytest.raises(StickError) as told:
             pc.outbox(FailingStick(stick, works, FAULTS[fault])).export(stick)
