@@ -184,3 +184,9 @@ async def test_an_order_for_a_part_that_the_candidate_does_not_take_is_not_found
     with pytest.raises(NotFoundError, match="On the list of sitting s1, candidate '999999'"):
         site.store.expel(site.leader, "s1", "999999", "reading", reason="mobiltelefon")
     assert verified(site).orders[-1].kind == "start_part"
+
+
+async def test_when_all_parts_have_started_none_is_started_again(site: Site) -> None:
+    await site.open_pc("writing")
+    with pytest.raises(NotNowError, match="all parts have started"):
+        site.store.start_part(site.leader, "s1", "writing")

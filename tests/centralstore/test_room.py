@@ -327,3 +327,8 @@ async def test_the_return_from_an_exit_that_is_not_this_sittings_is_not_found(si
         with pytest.raises(NotFoundError, match=f"In sitting {sitting}, exit '{exit_id}'"):
             site.store.record_return(site.leader, sitting, exit_id)
     assert seat(site).is_out
+
+
+def test_a_report_that_is_not_there_is_not_handled(site: Site) -> None:
+    with pytest.raises(NotFoundError, match="Report '7'"):
+        site.store.handle_report(site.manager, 7)
