@@ -38,6 +38,7 @@ class Bundle:
     """An exported sitting; ``keys`` are the store's public keys that everything is held against."""
 
     keys: Mapping[str, str]
+    made_utc_ms: int
     sitting: str
     state: str
     programme: str
@@ -195,6 +196,7 @@ def _bundle(body: Fields, keys: Mapping[str, str], files: Mapping[str, bytes]) -
         enrolled.setdefault(place, Enrolment(each.text("level"), each.count("accommodation_ms")))
     return Bundle(
         keys=keys,
+        made_utc_ms=body.count("made_utc_ms"),
         sitting=sitting.id("id"),
         state=sitting.text("state"),
         programme=sitting.text("programme"),

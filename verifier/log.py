@@ -235,7 +235,7 @@ def _cosigned(data: bytes, log_key: str, pinned: set[str]) -> tuple[Checkpoint, 
 def _continues(bundle: Bundle, older: Checkpoint, newer: Checkpoint, name: str, report: Report) -> None:
     """Whether the export's log is the witnessed one, gone on."""
     if older.size > newer.size:
-        is_older = older.at_utc_ms <= newer.at_utc_ms
+        is_older = older.at_utc_ms <= max(newer.at_utc_ms, bundle.made_utc_ms)
         need(not is_older, f"the log had {older.size} leaves then and has {newer.size} now: its end was cut off")
         report.unchecked.append(
             f"{name}: it is newer than the export's checkpoint; export the sitting again to check it"

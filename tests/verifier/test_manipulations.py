@@ -293,7 +293,8 @@ def test_a_log_whose_end_was_cut_off_is_found_by_a_witness_who_saw_more(forger: 
     longer = forger.sign("checkpoint", body, forger.keys.log)
     seen = cosign(longer, witness="Statsarkivet", key=WITNESS, seen_utc_ms=body["at_utc_ms"])
     assert forger.found(witnesses=[seen]) == {"witnessed checkpoints"}
-    newer = forger.sign("checkpoint", body | {"at_utc_ms": told["at_utc_ms"] + MINUTE_MS}, forger.keys.log)
+    made = forger.json("bundle.json")["body"]["made_utc_ms"]
+    newer = forger.sign("checkpoint", body | {"at_utc_ms": made + MINUTE_MS}, forger.keys.log)
     report = forger.report(witnesses=[cosign(newer, witness="Statsarkivet", key=WITNESS, seen_utc_ms=1)])
     assert any("newer than the export" in each for each in report.unchecked)
 
