@@ -394,6 +394,8 @@ def test_rows_that_cannot_even_be_read_are_findings_and_no_fault(kept: Kept) -> 
 
 
 def put_back_an_older_copy(kept: Kept) -> None:
+    for name in ("store.sqlite-wal", "store.sqlite-shm"):
+        (kept.folder / name).unlink(missing_ok=True)
     shutil.copy(kept.earlier, kept.folder / "store.sqlite")
 
 
@@ -417,8 +419,6 @@ def cut_the_end_off(kept: Kept) -> None:
 def test_a_whole_past_taken_away_is_seen_with_a_witness_and_not_without(
     undo: Callable[[Kept], None], kept: Kept, tmp_path: Path
 ) -> None:
-    for name in ("store.sqlite-wal", "store.sqlite-shm"):
-        (kept.folder / name).unlink(missing_ok=True)
     undo(kept)
     assert kept.check().findings == ()  # honest: the database alone cannot tell
     assert kept.check(kept.cosigned[0]).findings == ()  # nor a witness that looked before only
