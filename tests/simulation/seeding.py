@@ -1,0 +1,75 @@
+"""The one place where a simulation takes hold of what Python's own modules give: chance, and the store's threads.
+
+Keys, ids and nonces come from the seed, so that a run can be played again. What OpenSSL draws by itself (the ephemeral
+key of a seal) stays its own: it changes bytes that nobody can read, never a length, an order or a decision.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from random import Random
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+import centralstore.door
+import centralstore.store
+import kiosk.conductor
+from centralstore.bell import Bell
+from kiosk.sound import decode
+from sync.passwords import PasswordVerifier
+
+T = TypeVar("T")
+
+
+@contextmanager
+def seeded(chance: Random) -> Generator[None]:
+    """Inside, what should be random comes from ``chance``."""
+    replaced: dict[str, Callable[..., Any]] = {
+        "token_bytes": lambda count=32: chance.randbytes(count),
+        "token_hex": lambda count=32: chance.randbytes(count).hex(),
+        "token_urlsafe": lambda count=32: chance.randbytes(count).hex(),
+        "randbelow": chance.randrange,
+    }
+    with ExitStack() as stack:
+        for name, drawn in replaced.items():
+            stack.enter_context(patch.object(secrets, name, drawn))
+        stack.enter_context(patch.object(uuid, "uuid4", lambda: uuid.UUID(bytes=chance.randbytes(16), version=4)))
+        yield
+
+
+async def _at_once(work: Callable[..., T], *arguments: Any) -> T:
+    return work(*arguments)
+
+
+async def _no_wait(bell: Bell, topic: str, _seen: int, _timeout_s: float) -> int:
+    """A long poll has waited in simulated time already (`tests.simulation.network`)."""
+    return bell.version(topic)
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Inside, the store's door works in the calling thread, and what is asked again for every PC is worked out once."""
+    at_once: Callable[..., Awaitable[Any]] = _at_once
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(centralstore.door, "run_in_threadpool", at_once))
+        stack.enter_context(patch.object(Bell, "wait", _no_wait))
+        stack.enter_context(patch.object(centralstore.store, "upgrade", lambda _url: None))
+        stack.enter_context(patch.object(kiosk.conductor, "decode", lru_cache(64)(decode)))
+        stack.enter_context(patch.object(PasswordVerifier, "accepts", _remembered(PasswordVerifier.accepts)))
+        yield
+
+
+def _remembered(accepts: Callable[[PasswordVerifier, str], bool]) -> Callable[[PasswordVerifier, str], bool]:
+    known: dict[tuple[str, str], bool] = {}
+
+    def remembered(verifier: PasswordVerifier, secret: str) -> bool:
+        key = (verifier.text, secret)
+        if key not in known:
+            known[key] = accepts(verifier, secret)
+        return known[key]
+
+    return remembered

@@ -1,0 +1,411 @@
+"""A whole room in one process: built from a seed, run to its end, checked at every step.
+
+Everything that is drawn comes from the seed: how many PCs, how rough network and disks are, what everybody does when.
+After the rough time all heals: PCs come back, the network is whole; then everything must be delivered, the sitting is
+closed, and what the store holds is scored and held against what the candidates saw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from centralstore.store import Store
+from engine.state import Phase
+from kiosk.openings import Running
+from kiosk.screens import LockedScreen, PartScreen
+from sync.progress import Progress
+from tests.simulation import exam, judge
+from tests.simulation.books import Book, BrokenPromiseError, Kind
+from tests.simulation.disk import broken, full
+from tests.simulation.leader import Leader
+from tests.simulation.network import Network
+from tests.simulation.pc import Pc
+from tests.simulation.people import ONGOING, SLIP_KINDS, Candidate
+from tests.simulation.place import SimulatedStore, scratch, template
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.seeding import one_thread, seeded
+
+ROUGH_MS: Final = 70_000
+"""When the rough time ends."""
+
+HEALED_MS: Final = 240_000
+"""Within so much simulated time after it everything must be delivered."""
+
+SAVED_AFTER_MS: Final = 300
+"""An edit that stands so long on a screen that does not say it is being saved is promised (`kiosk.showing`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """What kind of room a seed makes; drawn, or given by a test. Shares are of how often something could happen."""
+
+    pcs: int
+    people: int
+    tick_ms: int
+    latency_ms: float
+    roughness: float
+    kills: float
+    power_cuts: float
+    deaths: float
+    disk_errors: float
+    partitions: float
+    store_downs: float
+    clock_jumps: float
+    meddling: float
+
+    @classmethod
+    def drawn(cls, seed: int, chance: Random) -> Knobs:
+        """Mostly small rooms, so that many can be tried; every twentieth seed is a full room."""
+        pcs = 30 if seed % 20 == 19 else chance.choice((1, 2, 2, 3, 3, 4, 5))
+        level = chance.choice((0.0, 0.5, 1.0, 1.0, 2.0))
+
+        def share(most: float) -> float:
+            return level * most if chance.random() < 0.6 else 0.0
+
+        return cls(
+            pcs=pcs,
+            people=max(1, pcs - chance.choice((0, 0, 0, 1))),
+            tick_ms=chance.choice((100, 250, 500)),
+            latency_ms=chance.choice((5.0, 30.0, 200.0)),
+            roughness=share(1.0),
+            kills=share(1.0),
+            power_cuts=share(1.0),
+            deaths=share(0.4),
+            disk_errors=share(1.0),
+            partitions=share(1.0),
+            store_downs=share(1.0),
+            clock_jumps=share(1.0),
+            meddling=share(1.0),
+        )
+
+    @classmethod
+    def calm(cls, pcs: int) -> Knobs:
+        """A room where nothing goes wrong."""
+        return cls(pcs, pcs, 250, 20.0, *([0.0] * 9))
+
+
+class World:
+    """One simulated room."""
+
+    def __init__(self, seed: int, *, knobs: Knobs | None = None, tell: Callable[[str], None] | None = None) -> None:
+        chance = Random(f"room {seed}")
+        self.seed = seed
+        self.knobs = knobs or Knobs.drawn(seed, Random(f"knobs {seed}"))
+        self.count: Counter[str] = Counter()
+        self.books: dict[str, Book] = {}
+        self.day_code = "0000"
+        self.hash = hashlib.sha256()
+        self._tell = tell
+        self._chance = chance
+        self.scheduler = Scheduler(self.chance())
+        self._sat: dict[str, Running] = {}
+
+    def chance(self) -> Random:
+        """A source of chance of its own, from the seed."""
+        return Random(self._chance.random())
+
+    # --- from the beginning to the end --------------------------------------------------------------------------------
+
+    def run(self) -> World:
+        """Run the whole day; the world at its end, with everything checked.
+
+        Raises:
+            BrokenPromiseError: an invariant does not hold.
+        """
+        logging.disable(logging.CRITICAL)
+        made = template()
+        folder = scratch()
+        shutil.copytree(made.folder / "store", folder / "store")
+        try:
+            with one_thread(), seeded(Random(f"secrets {self.seed}")):
+                self._build(folder)
+                try:
+                    self._run()
+                finally:
+                    for pc in self.pcs:
+                        pc.switch_off()
+                    self.place.close()
+        finally:
+            logging.disable(logging.NOTSET)
+            shutil.rmtree(folder, ignore_errors=True)
+        return self
+
+    @property
+    def store(self) -> Store:
+        """The store as it runs now."""
+        return self.place.store
+
+    @property
+    def digest(self) -> str:
+        """Hash of the whole trace: equal for equal runs."""
+        return self.hash.hexdigest()
+
+    def trace(self, line: str) -> None:
+        """Something happened; the same seed must tell the same."""
+        text = f"{self.scheduler.now_ms:>7} {line}"
+        self.hash.update(text.encode() + b"\n")
+        if self._tell is not None:
+            self._tell(text)
+
+    def _build(self, folder: object) -> None:
+        from pathlib import Path
+
+        assert isinstance(folder, Path)
+        made, knobs, chance = template(), self.knobs, self._chance
+        self.place = SimulatedStore(folder / "store", lambda: exam.START_MS + self.scheduler.now_ms)
+        self.leader = Leader(self, self.chance())
+        self.judge = judge.Judge(self)
+        self.network = Network(
+            scheduler=self.scheduler,
+            store=self.place,
+            chance=self.chance(),
+            roughness=knobs.roughness,
+            latency_ms=knobs.latency_ms,
+            count=self.count,
+            trace=self.trace,
+            orders_given=lambda: len(self.leader.orders),
+            on_answer=self.judge.on_answer,
+        )
+        self.pcs = [
+            Pc(
+                f"pc-{place + 1}",
+                made.pcs[place],
+                folder / f"pc-{place + 1}",
+                self.scheduler,
+                self.network,
+                chance=self.chance(),
+                tick_ms=knobs.tick_ms,
+                after_tick=self._look,
+                on_report=self._on_report,
+            )
+            for place in range(knobs.pcs)
+        ]
+        people = chance.sample(range(len(made.people)), knobs.people)
+        self.people = [Candidate(self, made.people[place], place, self.chance()) for place in people]
+
+    def _run(self) -> None:
+        for pc in self.pcs:
+            self.scheduler.after(self._chance.uniform(0, 2_000), pc.start)
+        for place, candidate in enumerate(self.people):
+            self._arrives(candidate, self.pcs[place])
+        gaps = (2_500, 12_000, 13_000, 14_000)
+        self.leader.plan(tuple(round(gap * self._chance.uniform(0.4, 1.3)) for gap in gaps))  # type: ignore[arg-type]
+        self._plan_faults()
+        self.scheduler.run(ROUGH_MS, lambda: all(each.is_gone for each in self.people))
+        self._heal()
+        if not self.scheduler.run(ROUGH_MS + HEALED_MS, self.judge.is_all_delivered):
+            raise BrokenPromiseError(f"not everything was delivered: {self.judge.undelivered()}")
+        while not self.leader.close():
+            self.scheduler.run(self.scheduler.now_ms + 1_000)
+        if not self.scheduler.run(self.scheduler.now_ms + HEALED_MS, self.judge.is_all_wiped):
+            raise BrokenPromiseError("not every PC saw that the sitting is closed and wiped what opened it")
+        self.judge.score()
+        self.count["simulated seconds"] += self.scheduler.now_ms // 1000
+        self.count["events"] += self.scheduler.events
+
+    def _arrives(self, candidate: Candidate, pc: Pc) -> None:
+        is_late = self._chance.random() < 0.1
+        at_ms = self._chance.uniform(200, 2_500) if not is_late else self._chance.uniform(5_000, 40_000)
+
+        def arrive() -> None:
+            self.leader.present(candidate)
+            candidate.pc = pc
+            self._thinks(candidate)
+
+        self.scheduler.after(at_ms, arrive)
+
+    def _thinks(self, candidate: Candidate) -> None:
+        def act() -> None:
+            if candidate.is_gone:
+                return
+            pc = candidate.pc
+            if pc is not None and pc.is_on:
+                pc.wish(candidate.act)
+            elif pc is not None and pc.is_dead:
+                self._find_another(candidate)
+            self._thinks(candidate)
+
+        self.scheduler.after(self._chance.expovariate(1 / candidate.think_ms), act)
+
+    def _find_another(self, candidate: Candidate) -> None:
+        """The candidate's PC is dead: the test leader permits the hand-over, and the candidate sits down elsewhere."""
+        taken = {each.pc.name for each in self.people if each.pc is not None and not each.is_gone}
+        free = [pc for pc in self.pcs if pc.name not in taken and not pc.is_dead]
+        book = self.book_of(candidate)
+        if not free:
+            return
+        pc = self._chance.choice(free)
+        if book is None or self.leader.let_move(book, self._chance.choice(("", pc.device))):
+            self.trace(f"{candidate.name} moves from {candidate.pc.name if candidate.pc else ''} to {pc.name}")
+            candidate.pc = pc
+
+    def book_of(self, candidate: Candidate) -> Book | None:
+        """The attempt that a candidate is in."""
+        mine = [book for book in self.books.values() if book.candidate == candidate.planned.number]
+        return next((book for book in mine if book.phase in ONGOING), None)
+
+    def leave(self, candidate: Candidate) -> None:
+        """The candidate goes home, or sits down again for what is still to come."""
+        number = candidate.planned.number
+        ended = {book.part for book in self.books.values() if book.candidate == number and book.phase not in ONGOING}
+        if set(candidate.planned.parts) <= ended or self._chance.random() < 0.5:
+            candidate.is_gone = True
+
+    # --- what is seen -------------------------------------------------------------------------------------------------
+
+    def _look(self, pc: Pc) -> None:
+        """After every step of a program: what stands on its screen is true, and is remembered."""
+        run = pc.run
+        if run is None:
+            return
+        running = run.conductor.running
+        self.judge.look(pc, run)
+        if running is None:
+            self._sat.pop(pc.name, None)
+            return
+        attempt, now_ms = running.attempt, self.scheduler.now_ms
+        book = self.books.get(attempt.id)
+        if book is None:
+            book = self.books[attempt.id] = Book(attempt.id, running.candidate.number, running.part.part, pc.name)
+            self.count["attempts"] += 1
+        elif self._sat.get(pc.name) is None or self._sat[pc.name].record is not running.record:
+            self.judge.resumes(pc, book, running)
+        self._sat[pc.name] = running
+        if book.pc != pc.name:
+            return
+        book.see(attempt, now_ms)
+        screen = run.conductor.shown
+        is_failed = isinstance(screen, LockedScreen) and screen.reason == "disk"
+        is_saving = isinstance(screen, PartScreen) and screen.frame.saved == "saving"
+        if not is_failed and not is_saving and now_ms - book.changed_ms >= SAVED_AFTER_MS:
+            book.durable = len(book.shown) - 1
+        receipted = run.room.state.delivered.get(attempt.id)
+        if (
+            receipted is not None
+            and running.record.is_saved
+            and receipted.covers(running.record.writer.durable_counts())
+        ):
+            book.delivered = len(book.shown) - 1
+
+    def _on_report(self, pc: Pc, told: Progress) -> None:
+        """Nothing of one candidate is told under another one's name."""
+        slips = {each.kind for each in told.incidents} & set(SLIP_KINDS)
+        if told.candidate:
+            candidate = next(each for each in self.people if each.planned.number == told.candidate)
+            if slips - {SLIP_KINDS[candidate.slip]}:
+                raise BrokenPromiseError(f"{pc.name} tells {slips} under {told.candidate}, whose they are not")
+
+    # --- faults -------------------------------------------------------------------------------------------------------
+
+    def _plan_faults(self) -> None:
+        knobs, chance = self.knobs, self._chance
+        for pc in self.pcs:
+            self._often(knobs.kills, 60_000, lambda pc=pc: self._crash(pc, "killed"))
+            self._often(knobs.power_cuts, 60_000, lambda pc=pc: self._crash(pc, "cut"))
+            self._often(knobs.deaths, 150_000, lambda pc=pc: self._die(pc))
+            self._often(knobs.disk_errors, 40_000, lambda pc=pc: self._trouble_disk(pc))
+            self._often(knobs.partitions, 60_000, lambda pc=pc: self._cut_line(pc))
+            self._often(knobs.clock_jumps, 60_000, lambda pc=pc: self._jump(pc))
+            self._often(knobs.meddling, 40_000, self.leader.meddle)
+        self._often(knobs.store_downs, 50_000, self._store_down)
+        del chance
+
+    def _often(self, share: float, every_ms: float, fault: Callable[[], None]) -> None:
+        if share <= 0:
+            return
+
+        def now() -> None:
+            if self.scheduler.now_ms < ROUGH_MS:
+                fault()
+                self._often(share, every_ms, fault)
+
+        self.scheduler.after(self._chance.expovariate(share / every_ms), now)
+
+    def _crash(self, pc: Pc, kind: Kind) -> None:
+        if not pc.is_on:
+            return
+        death = pc.kill if kind == "killed" else pc.power_cut
+
+        def die() -> None:
+            if not pc.is_on:
+                return
+            self.trace(f"{pc.name} {kind}")
+            self.count[f"PCs {kind}"] += 1
+            self._remember_end(pc, kind)
+            death()
+            self.scheduler.after(self._chance.expovariate(1 / 3_000), pc.start)
+
+        if self._chance.random() < 0.6:
+            pc.dies_at(self._chance.randrange(12), die)
+        else:
+            die()
+
+    def _remember_end(self, pc: Pc, kind: Kind) -> None:
+        self._sat.pop(pc.name, None)
+        for book in self.books.values():
+            if book.pc == pc.name and not (book.last_end == "cut" and book.down_since_ms is not None):
+                book.last_end = kind
+                if book.down_since_ms is None:
+                    book.down_since_ms = self.scheduler.now_ms
+
+    def _die(self, pc: Pc) -> None:
+        """The PC breaks down: whoever sits there must move. Its disk is found again at the end."""
+        if not pc.is_on or sum(not each.is_dead for each in self.pcs) < 2:
+            return
+        self.trace(f"{pc.name} dead")
+        self.count["PCs dead"] += 1
+        self._remember_end(pc, "cut")
+        pc.power_cut()
+        pc.is_dead = True
+
+    def _trouble_disk(self, pc: Pc) -> None:
+        if pc.is_on:
+            error = full() if self._chance.random() < 0.5 else broken()
+            self.trace(f"{pc.name} disk: {error.strerror}")
+            self.count["disk errors"] += 1
+            pc.disk.fail(error, self._chance.choice((1, 1, 2, 3)))
+
+    def _cut_line(self, pc: Pc) -> None:
+        self.trace(f"{pc.name} cut off")
+        self.count["lines cut"] += 1
+        self.network.cut.add(pc.name)
+        self.scheduler.after(self._chance.expovariate(1 / 8_000), lambda: self.network.cut.discard(pc.name))
+
+    def _store_down(self) -> None:
+        if self.network.is_store_down:
+            return
+        self.trace("the store is down")
+        self.count["store down"] += 1
+        self.network.is_store_down = True
+        self.place.restart()
+        self.scheduler.after(self._chance.expovariate(1 / 8_000), self._store_up)
+
+    def _store_up(self) -> None:
+        self.network.is_store_down = False
+
+    def _jump(self, pc: Pc) -> None:
+        by_ms = round(self._chance.choice((-1, 1)) * self._chance.choice((500, 5_000, 200_000)) * self._chance.random())
+        self.trace(f"{pc.name} clock jumps {by_ms}")
+        self.count["clock jumps"] += 1
+        pc.jump(by_ms)
+
+    def _heal(self) -> None:
+        self.trace("all heals")
+        self.network.heal()
+        for pc in self.pcs:
+            pc.is_dead = False
+            pc.disk.heal()
+            pc.disk.dies_in = None
+            if not pc.is_on:
+                self.scheduler.after(self._chance.uniform(0, 3_000), pc.start)
+
+    def is_over(self, book: Book) -> bool:
+        """Whether an attempt has ended, or was given up for another one."""
+        return book.phase not in ONGOING or book.is_given_up or book.phase is Phase.RESET
