@@ -19,7 +19,7 @@ from administration.offers import Standpoint
 from administration.texts import Language
 from administration.watch import Watch
 from centralstore.errors import NotFoundError
-from centralstore.records import Board, ExitView, OrderView, PartView, ProgressView, SeatView, SittingView
+from centralstore.records import Board, ConflictView, ExitView, OrderView, PartView, ProgressView, SeatView, SittingView
 from centralstore.rights import Act, Actor, permits
 from centralstore.store import Store
 from centralstore.words import Attendance
@@ -38,6 +38,7 @@ class Room:
     view: RoomView
     orders: tuple[OrderView, ...]
     exits: tuple[ExitView, ...]
+    conflicts: tuple[ConflictView, ...]
 
     @property
     def sitting(self) -> SittingView:
@@ -135,4 +136,5 @@ class Rooms:
         orders, exits = self.store.orders(actor, sitting), self.store.exits(actor, sitting)
         moment = moment_of(board, orders, exits)
         view = room_view(board, moment, lambda key, suggestion: self._watch.first_seen(f"{sitting}/{key}", suggestion))
-        return Room(actor, board, self.store.programme(sitting), moment, view, orders, exits)
+        conflicts = self.store.conflicts(actor, sitting)
+        return Room(actor, board, self.store.programme(sitting), moment, view, orders, exits, conflicts)

@@ -298,7 +298,7 @@ class _Pages:
             "groups": groups,
             "words": {tile.candidate: tile_words(language, tile) for tile in room.view.tiles},
             "chips": chips(language, room.view),
-            "crowds": [crowd_words(language, crowd) for crowd in room.view.crowds],
+            "crowds": [*_conflicts(room, language), *(crowd_words(language, crowd) for crowd in room.view.crowds)],
             "show": show,
             "is_by_seat": is_by_seat,
             "next_act": _next_act(room, language),
@@ -404,6 +404,11 @@ class _Pages:
 
 def _path(visit: Visit, name: str) -> str:
     return str(visit.request.path_params[name])
+
+
+def _conflicts(room: Room, language: Language) -> tuple[str, ...]:
+    """The line that tells of contradicting deliveries; () when there are none."""
+    return (say(language, "conflicts", count=len(room.conflicts)),) if room.conflicts else ()
 
 
 def _next_act(room: Room, language: Language) -> str:

@@ -142,6 +142,11 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "{count} har dårleg kontakt. Svara er på PC-ane. Sjekk nettet.",
         "{count} have poor contact. The answers are on the PCs. Check the network.",
     ),
+    "conflicts": (
+        "{count} leveringer er i strid med det som alt er levert. Det første er beholdt. Si fra til prøveansvarlig.",
+        "{count} leveringar er i strid med det som alt er levert. Det første er halde. Sei frå til prøveansvarleg.",
+        "{count} deliveries contradict what was delivered before. The first is kept. Tell the test manager.",
+    ),
     "crowd.waiting_delivery": (
         "{count} venter på levering. Svarene er på PC-ene.",
         "{count} ventar på levering. Svara er på PC-ane.",
@@ -478,6 +483,11 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "pc.restarted": ("PC-en startet på nytt", "PC-en starta på nytt", "The PC restarted"),
     "pc.sound_fault": ("Lydfeil", "Lydfeil", "Sound fault"),
     "pc.sound_check_failed": ("Hørte ikke lydprøven", "Høyrde ikkje lydprøva", "Did not hear the sound check"),
+    "pc.delivery_conflict": (
+        "Leveringen er i strid med det som alt er levert",
+        "Leveringa er i strid med det som alt er levert",
+        "The delivery contradicts what was delivered before",
+    ),
     "pc.cannot_save": ("Kan ikke lagre", "Kan ikkje lagre", "Cannot save"),
     "pc.disk_trouble": ("Feil på disken", "Feil på disken", "Disk fault"),
     "pc.day_code_refused": ("Feil dagskode", "Feil dagskode", "Wrong day code"),
