@@ -510,6 +510,8 @@ class Conductor(Answering):
             self._local.clear()
         if state.is_list_expired:
             self._incident("list_expired")
+        if any(each.delivered.conflicts for each in state.delivered.values()):
+            self._incident("delivery_conflict")
         if state.recovery is not None and not self._has_looked:
             self._has_looked = True
             self._look_for_attempts(state)
