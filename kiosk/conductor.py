@@ -243,7 +243,6 @@ class Conductor(Answering):
         self._draft = Draft()
         self._dialog, self._warned, self._choosing_in = None, None, ""
         self._edits_since_check = {}
-        self._gate = DayCodeGate()
         self._volume = running.attempt.volume
         self._ended_at_ms = self._clock.wall_ms()
         if running.is_resumed:
@@ -258,9 +257,11 @@ class Conductor(Answering):
         if running.is_resumed and not running.attempt.has_ended:
             self._incident("restarted")
             self._welcome_until_ms = self._clock.boot_ms() + WELCOME_BACK_MS
-            self._gate = DayCodeGate.after_restart(
-                [False] * running.attempt.day_code_tries, now_ms=self._clock.boot_ms()
-            )
+        attempt = running.attempt
+        tries = 0 if attempt.is_day_code_accepted else attempt.day_code_tries
+        self._tries.enter(self._sitting, attempt.id, journalled=tries, now_ms=self._clock.boot_ms())
+        if self._tries.must_alarm:
+            self._incident("day_code_refused")
 
     def _sign_out(self) -> None:
         """Leave the attempt: its journal is closed, and the log-in is shown."""
@@ -332,13 +333,19 @@ class Conductor(Answering):
             self._draft.error = "short"
             return
         now_ms = self._clock.boot_ms()
-        if self._gate.wait_ms(now_ms) > 0:
+        if self._tries.wait_ms(now_ms) > 0:
             return
         if roster.admission(running.candidate, running.part, is_password_right=True).reason is AdmissionReason.LATE or (
             not roster.was_present_at_start(running.candidate.number, running.part.part)
         ):
             self._note("late", "")
             self._refuse("late")
+            return
+        try:
+            self._tries.begin(now_ms)
+        except OSError as error:
+            _log.error("a day code could not be counted, so it was not looked at: %s", error)
+            self._incident("cannot_save")
             return
         is_right = accepts_day_code(
             wish.code,
@@ -347,11 +354,20 @@ class Conductor(Answering):
             now_utc_ms=self._clock.wall_ms(),
             minimum=self._conditions.password_minimum,
         )
-        self._happens(events.DayCodeTried(self._now(), is_right))
-        self._gate = self._gate.tried(now_ms, accepted=is_right)
+        if not self._happens(events.DayCodeTried(self._now(), is_right)):
+            return
         self._draft.error = "" if is_right else "wrong"
-        if self._gate.must_alarm:
+        if is_right:
+            self._lift_tries(self._tries.accepted)
+        elif self._tries.must_alarm:
             self._incident("day_code_refused")
+
+    def _lift_tries(self, lift: Callable[[], None]) -> None:
+        """Forget wrong codes, here and if possible on the disk: otherwise the next start waits once more."""
+        try:
+            lift()
+        except OSError as error:
+            _log.warning("wrong day codes could not be forgotten: %s", error)
 
     def _show_page(self, wish: intents.ShowPage) -> None:
         running, public = self._running, self._public()
@@ -556,6 +572,8 @@ class Conductor(Answering):
         self._running = replace(running, seen_order=order.number)
         if order.kind == "start_part" and order.part == running.part.part:
             self._warn_without_sound_check(running)
+        if order.kind == "unlock" and order.candidate == running.candidate.number:
+            self._lift_tries(self._tries.overridden)
         event = self._event_of(order, running)
         if event is not None:
             if not running.record.happens_before_due(event).is_true:

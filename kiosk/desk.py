@@ -15,6 +15,7 @@ from kiosk.screens import (
     Settings,
 )
 from kiosk.starting import Draft
+from kiosk.tries import DayCodeTries
 from sync.daycode import DayCodeGate
 from sync.progress import Incident, Progress
 from sync.threads import SystemThreads, Threads
@@ -100,7 +101,7 @@ class Desk:
         self._welcome_until_ms = 0
         self._unsaved_since_ms: int | None = None
         self._ended_at_ms = 0
-        self._gate = DayCodeGate()
+        self._tries = DayCodeTries(folder)
         self._login_gate = DayCodeGate()
         self._staff_gate = DayCodeGate()
         self._staff_error = False

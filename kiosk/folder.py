@@ -10,6 +10,7 @@ sittings/S/ticket      roster ticket, sealed to this PC
 sittings/S/orders      signed orders, checked again when read
 sittings/S/share       the release share, sealed to this PC; wiped at CLOSED
 sittings/S/grant-R     the grant for a release; wiped at CLOSED
+sittings/S/tries       wrong day codes at this PC
 journals/              journal segments of all attempts, the outbox's ledger with receipts, the reserve file
 settings/N.json        text size, colours and language of a candidate
 clocks/A.json          what an attempt's clock is tied to in this boot; A.alive: when it last ran
@@ -146,6 +147,10 @@ class StateFolder:
     def grant(self, sitting: str, release: str) -> Path:
         """The grant for a release in a sitting."""
         return self.sitting(sitting) / f"grant-{_safe(release)}"
+
+    def tries(self, sitting: str) -> Path:
+        """How many wrong day codes were typed here."""
+        return self.sitting(sitting) / "tries"
 
     def sittings(self) -> tuple[str, ...]:
         """Sittings that this PC has anything of, newest folder last."""

@@ -30,6 +30,7 @@ class CurrentList:
         self._authority = enrolment.authority
         self._list: ReleaseMetadata | None = None
         self._current: CurrentReleases | None = None
+        self._why_none = "this PC has not fetched one yet"
         self._lock = threads.lock()
 
     def refresh(self, fetch: Callable[[str], bytes | None], *, now_utc_ms: int) -> None:
@@ -80,13 +81,14 @@ class CurrentList:
                 break
             if fingerprint(data) == self._authority:
                 return data
-        raise ListRefusedError(why="the store has no root file with the fingerprint that this PC was enrolled with")
+        self._why_none = "the store has no root file with the fingerprint that this PC was enrolled with"
+        raise ListRefusedError(why=self._why_none)
 
     def _opened(self) -> ReleaseMetadata:
         if self._list is None:
             root = self._folder.read(self._folder.authority_root)
             if root is None:
-                raise ListRefusedError(why="this PC has not fetched one yet")
+                raise ListRefusedError(why=self._why_none)
             if fingerprint(root) != self._authority:
                 raise DamagedError(
                     what="authority's root file",

@@ -27,6 +27,7 @@ from kiosk.roster import KnownAttempt
 from sync.errors import (
     DamagedError,
     ListExpiredError,
+    ListRefusedError,
     NotCurrentError,
     StoreRefusedError,
     SyncError,
@@ -58,8 +59,8 @@ SEND_EVERY_S: Final = 3.0
 ASK_EVERY_S: Final = 5.0
 REPORT_EVERY_S: Final = 5.0
 LIST_EVERY_S: Final = 900.0
-LIST_AGAIN_S: Final = 30.0
-"""How often the list of current releases is asked for: usually, and while a release is not on it or it has run out."""
+LIST_AGAIN_S: Final = 10.0
+"""How often the list of current releases is asked for: usually; and where it lacks a release or one is to be opened."""
 HOME_EVERY_S: Final = 15.0
 """How often the home store is asked while a relay gives the sitting, or holds what the home store may lack."""
 IDLE_S: Final = 0.2
@@ -332,7 +333,8 @@ class Room:
         if ticket is None:
             return
         self._refresh_attempts(sitting)
-        self._attempted(lambda: self._refresh_list(ticket))
+        every_s = LIST_EVERY_S if self._is_listed(ticket) else LIST_AGAIN_S
+        self._attempted(lambda: self._refresh_list(self._client, every_s))
         for release in ticket.releases:
             self._attempted(lambda wanted=release: self._fetch_release(sitting, wanted))
         self._open_what_may_be_opened(self._client)
@@ -443,13 +445,12 @@ class Room:
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
-    def _refresh_list(self, ticket: Ticket) -> None:
-        """Ask for the list now and then, and soon when it does not let a release of the sitting be used."""
-        waited_s = self._threads.now_s() - self._list_asked_s
-        if waited_s < (LIST_EVERY_S if self._is_listed(ticket) else LIST_AGAIN_S):
+    def _refresh_list(self, client: StoreClient, every_s: float) -> None:
+        """Ask for the list of current releases, if that was not done so many seconds ago."""
+        if self._threads.now_s() - self._list_asked_s < every_s:
             return
         self._list_asked_s = self._threads.now_s()
-        self._list.refresh(self._client.metadata, now_utc_ms=self._clock.wall_ms())
+        self._list.refresh(client.metadata, now_utc_ms=self._clock.wall_ms())
 
     def _is_listed(self, ticket: Ticket) -> bool:
         try:
@@ -468,22 +469,28 @@ class Room:
         opened = [] if orders is None else [order.at_utc_ms for order in orders.orders if order.kind == "open"]
         return min(now_ms, max(opened[0], now_ms - DAY_MS)) if opened else now_ms
 
-    def _open_what_may_be_opened(self, client: StoreClient) -> None:
+    def _open_what_may_be_opened(self, client: StoreClient, *, asks_list: bool = True) -> None:
         """Public parts at any time; packages and the recovery key once the sitting is OPENED."""
         with self._lock:
             ticket = self._state.ticket
         if ticket is None:
             return
+        missing = {each.release for each in ticket.releases} - set(self._state.packages)
+        if self._is_open() and missing and asks_list:
+            # Withdrawn this morning: not opened any more. Without a network what was verified before still holds.
+            self._attempted(lambda: self._refresh_list(client, LIST_AGAIN_S))
         try:
-            for release in {each.release for each in ticket.releases}:
-                self._open_public(release)
-            if self._is_open():
-                for release in {each.release for each in ticket.releases} - set(self._state.packages):
-                    self._open_package(client, ticket.sitting, release)
+            self._list.releases(at_utc_ms=self._opened_at_ms())
+        except ListRefusedError:
+            return
         except ListExpiredError:
             self._change(is_list_expired=True)
             raise
         self._change(is_list_expired=False)
+        for release in {each.release for each in ticket.releases}:
+            self._open_public(release)
+        for release in missing if self._is_open() else ():
+            self._open_package(client, ticket.sitting, release)
 
     def _open_public(self, release: str) -> None:
         path = self._folder.release(release)
@@ -558,7 +565,8 @@ class Room:
             with suppress(WrongSignatureError):
                 self._change(ticket=self._opened_ticket(sitting, data, key, water), orders=orders)
                 break
-        self._open_what_may_be_opened(self._client)
+        # Not waiting for a network: what was open before the program ended goes on at once.
+        self._open_what_may_be_opened(self._client, asks_list=False)
 
     # --- sending ------------------------------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ class Showing(Facts):
             volume=self._volume,
             rendering=self._player.rendering(),
             is_silent=bool(self._sound_check_fault),
-            wait_ms=self._gate.wait_ms(self._clock.boot_ms()),
+            wait_ms=self._tries.wait_ms(self._clock.boot_ms()),
             is_started_in_room=roster is not None and roster.is_started(running.part.part),
         )
         return question_screen(question, asking)

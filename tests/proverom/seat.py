@@ -67,6 +67,7 @@ class Seat:
     state: Path
     locks_on_focus_loss: bool = True
     clock: SkippingClock = field(default_factory=SkippingClock)
+    room_clock: SystemClock = field(default_factory=SystemClock)
     player: SilentPlayer = field(default_factory=SilentPlayer)
     screens: list[Screen] = field(default_factory=list[Screen])
     reports: list[Progress] = field(default_factory=list[Progress])
@@ -81,7 +82,7 @@ class Seat:
         keys = device_keys(folder)
         enrolment = folder.enrolment()
         assert enrolment is not None
-        real = SystemClock()
+        real = self.room_clock
         self.folder, self.enrolment, self.keys = folder, enrolment, keys
 
         def connect() -> StoreClient:
