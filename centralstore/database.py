@@ -1,7 +1,8 @@
 """The database behind the store: one writing connection in one thread, readers beside it.
 
 Writers hand a job to the writer thread. It takes what is waiting, runs every job in a savepoint of one transaction and
-commits once (group commit); a job's answer is given only after that commit is durable (SQLite: WAL, synchronous FULL).
+commits once (group commit); a job's answer is given only after that commit is durable (SQLite: WAL, synchronous FULL;
+PostgreSQL: synchronous_commit on, and a server with fsync off is refused).
 One writing connection is also what keeps SQLite before 3.51.3 clear of its WAL-reset fault, which needs two.
 """
 
@@ -18,10 +19,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
-from centralstore.errors import NotKeptError
+from centralstore.errors import NotKeptError, SetUpError
 
 T = TypeVar("T")
 
@@ -225,7 +227,9 @@ class Database:
     def _live_connection(self) -> Connection:
         """The one writing connection, without a transaction left over from a failed group."""
         connection = self._connection
-        if connection is None or connection.closed or connection.invalidated:
+        if connection is not None and connection.invalidated:  # the server went away under it
+            connection.close()
+        if connection is None or connection.closed:
             connection = self._connection = self._writer.connect()
         if connection.in_transaction():
             connection.rollback()
@@ -259,7 +263,9 @@ def _is_sqlite(url: str) -> bool:
 
 def _writing_engine(url: str) -> Engine:
     if not _is_sqlite(url):
-        return create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+        server = create_engine(url, pool_size=1, max_overflow=0)
+        event.listen(server, "connect", _prepare_server_writer)
+        return server
     engine = create_engine(url, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _prepare_writer)
     event.listen(engine, "begin", _begin_immediate)
@@ -268,7 +274,8 @@ def _writing_engine(url: str) -> Engine:
 
 def _reading_engine(url: str) -> Engine:
     if not _is_sqlite(url):
-        return create_engine(url, pool_pre_ping=True, execution_options={"postgresql_readonly": True})
+        options = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+        return create_engine(url, pool_size=16, pool_pre_ping=True, execution_options=options)
     path = make_url(url).database
     engine = create_engine(
         f"sqlite:///file:{path}?mode=ro&uri=true", connect_args={"check_same_thread": False}, pool_size=16
@@ -284,6 +291,22 @@ def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in (*_WRITER_PRAGMAS, f"busy_timeout={BUSY_TIMEOUT_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _prepare_server_writer(connection: DBAPIConnection, _record: object) -> None:
+    """PostgreSQL: a commit that is answered must be on disk, whatever the server's settings say.
+
+    Raises:
+        SetUpError: the server does not sync at all.
+    """
+    cursor = connection.cursor()
+    cursor.execute("SET synchronous_commit = on")
+    cursor.execute("SHOW fsync")
+    answer = cursor.fetchone()
+    cursor.close()
+    connection.commit()
+    if answer is None or answer[0] != "on":
+        raise SetUpError("database", "this server has fsync off and could lose what was receipted", "Turn it on.")
 
 
 def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:

@@ -13,20 +13,22 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 
 VERSIONS = Path("/usr/lib/postgresql")
 START_SECONDS = 30.0
+ROOM_BYTES = 2**30
 SETTINGS = {
-    "listen_addresses": "''",
+    "listen_addresses": "",
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "max_connections": "60",
     "shared_buffers": "64MB",
-    "max_wal_size": "2GB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "1h",
     "recovery_init_sync_method": "syncfs",
 }
 
@@ -66,24 +68,24 @@ class Postgres:
         """What a store's setting names."""
         return f"postgresql+psycopg://postgres@/{database}?host={self._folder}"
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value.strip(chr(39))}")]
+    def start(self, **changes: str) -> None:
+        """Start it, with ``changes`` to `SETTINGS`, and wait until it answers."""
+        options = [word for name, value in {**SETTINGS, **changes}.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._bin / "postgres", "-D", self.data, "-k", self._folder, *options],
-                stdout=log, stderr=log, start_new_session=True, **self._as_user(),
-            )  # fmt: skip
+            words = [self._bin / "postgres", "-D", self.data, "-k", self._folder, *options]
+            started = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True, **self._as_user())
+        process = cast("subprocess.Popen[bytes]", started)
+        self._process = process
         end = time.monotonic() + START_SECONDS
         while not self._answers():
-            if time.monotonic() > end or self._process.poll() is not None:
+            if time.monotonic() > end or process.poll() is not None:
                 raise RuntimeError((self._folder / "log").read_text(errors="replace")[-2000:])
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop it at once, in order."""
+        """Stop it at once; what it held is of no use any more."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait(timeout=30)
             self._process = None
 
@@ -133,9 +135,14 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres(bin_folder: Path) -> Generator[Postgres]:
-    """A fresh server, gone afterwards with all it held."""
-    folder = Path(tempfile.mkdtemp(prefix="proverom-pg-", dir="/tmp"))
+def running_postgres(bin_folder: Path, *, place: str = "/tmp") -> Generator[Postgres]:
+    """A fresh server, gone afterwards with all it held.
+
+    Args:
+        bin_folder: its programs.
+        place: on what disk; `memory_place` where nothing is measured.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="proverom-pg-", dir=place))
     try:
         server = Postgres(folder, bin_folder)
         server.start()
@@ -145,6 +152,16 @@ def running_postgres(bin_folder: Path) -> Generator[Postgres]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def memory_place() -> str:
+    """A file system in memory where there is one with room: making and dropping a database there costs little.
+
+    SIGKILL takes no file away, there or on a disk, so what is proven by killing is proven there too.
+    """
+    shared = Path("/dev/shm")
+    has_room = shared.is_dir() and shutil.disk_usage(shared).free >= ROOM_BYTES
+    return str(shared) if has_room else "/tmp"
 
 
 def _other_user() -> str:

@@ -312,9 +312,9 @@ def new_sitting(**changes: Any) -> NewSitting:
 ALL_PARTS = (NewEnrolment("listening"), NewEnrolment("reading"), NewEnrolment("writing", "A2-B1"))
 
 
-def furnish(folder: Path, keys: KeyFolder, package: bytes) -> None:
+def furnish(folder: Path, keys: KeyFolder, package: bytes, *, database: str = "") -> None:
     """Make a store in ``folder``/store with one planned sitting of three candidates, staff, and no PC yet."""
-    init_folder(folder / "store", content_key=keys.signing_key().public.hex, cost=TEST_COST)
+    init_folder(folder / "store", database=database, content_key=keys.signing_key().public.hex, cost=TEST_COST)
     store = Store.open(folder / "store", clock=Clock(OPENED_MS))
     store.add_release(COMMAND_LINE, package)
     for user, name, role, room in (

@@ -187,6 +187,7 @@ async def test_too_large_a_body_is_refused_before_it_is_read_to_its_end(site: Si
     assert read < 2 * MAX_ENVELOPE_BYTES + 131_072
 
 
+@pytest.mark.sqlite
 async def test_a_full_disk_is_told_nothing_is_lost_and_it_goes_on_when_there_is_room(site: Site) -> None:
     pc = await site.open_pc()
     journal = written(site, pc).write_keys(600)
