@@ -22,6 +22,7 @@ from centralstore.connection import BoundedProtocol, Gate, Limits, Pass
 from centralstore.counter import open_store
 from centralstore.desk import announced, locked
 from centralstore.errors import SetUpError
+from centralstore.evidence.periodic import checkpointing
 from centralstore.lane import EnvelopeLane, EnvelopeRoute
 from centralstore.relay.forwarding import forwarding
 from centralstore.service import build_app
@@ -74,7 +75,7 @@ def run_service(
             url = f"https://{_reachable(host)}:{chosen}"
             tell(f"Store {store.folder.settings.name} at {url} (CA: {store.folder.ca_file})")
             sys.setswitchinterval(SWITCH_SECONDS)
-            with _stopping_quietly(), forwarding(store):
+            with _stopping_quietly(), forwarding(store), checkpointing(store):
                 server(app, store, limits).run(sockets=[listener])
     return 0
 

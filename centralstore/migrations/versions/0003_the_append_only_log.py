@@ -1,11 +1,12 @@
 """The append-only log (RFC 6962): its leaves, the signed checkpoints, and what witnesses cosigned.
 
-What was kept before gets its leaves here, kind by kind in the order it came; the store that runs next signs for it.
+What was kept before gets its leaves here, oldest first; the store that runs next signs for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,31 +49,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("size", "witness"),
     )
     connection = op.get_bind()
-    for number, (kind, ref, sitting, content) in enumerate(list(_kept(connection))):
+    _agree_on_times(connection)
+    for number, (kind, ref, sitting, content) in enumerate(_kept(connection)):
         row = {"number": number, "kind": kind, "ref": ref, "sitting": sitting, "leaf": leaf_hash(content)}
         row["signature"] = b""  # given with the first checkpoint
         connection.execute(leaves.insert(), row)
 
 
 _OLDER: tuple[tuple[str, str, str, Callable[[Any], Leaf]], ...] = (
-    ("keptenvelope", "id", "sitting attempt segment first last receipt", receipt_leaf),
-    ("conflict", "id", "sitting attempt segment device first last stored_sha256 offered_sha256 at_ms", conflict_leaf),
+    ("keptenvelope", "received_ms", "sitting attempt segment first last receipt", receipt_leaf),
+    ("conflict", "at_ms", "sitting attempt segment device first last stored_sha256 offered_sha256", conflict_leaf),
     ("givenorder", "at_ms", "sitting number data", order_leaf),
     (
-        "keptresult", "id",
-        "attempt scoring_number scoring_version sitting candidate part level data findings keys_sha256 scored_ms",
+        "keptresult", "scored_ms",
+        "attempt scoring_number scoring_version sitting candidate part level data findings keys_sha256",
         result_leaf,
     ),
-    ("audit", "id", "id at_ms user role act site room sitting candidate is_allowed detail", audit_leaf),
+    ("audit", "at_ms", "id user role act site room sitting candidate is_allowed detail", audit_leaf),
 )  # fmt: skip
-"""Table, order, columns, and what makes a leaf of a row."""
+"""Table, its time, its other columns, and what makes a leaf of a row."""
 
 
-def _kept(connection: sa.Connection) -> Iterator[Leaf]:
-    for name, order, columns, leaf_of in _OLDER:
+def _kept(connection: sa.Connection) -> list[Leaf]:
+    """A leaf of every row, oldest first."""
+    dated: list[tuple[int, Leaf]] = []
+    for name, at, columns, leaf_of in _OLDER:
         table = sa.Table(name, sa.MetaData(), autoload_with=connection)
-        for row in connection.execute(sa.select(*(_typed(table, c) for c in columns.split())).order_by(table.c[order])):
-            yield leaf_of(row)
+        query = sa.select(table.c[at], *(_typed(table, column) for column in columns.split())).order_by(table.c[at])
+        dated += [(row[0], leaf_of(row)) for row in connection.execute(query)]
+    return [leaf for _, leaf in sorted(dated, key=lambda entry: entry[0])]
+
+
+def _agree_on_times(connection: sa.Connection) -> None:
+    """Receipt and row used to be dated a moment apart; the receipt's time is the signed one."""
+    table = sa.Table("keptenvelope", sa.MetaData(), autoload_with=connection)
+    for row in connection.execute(sa.select(table.c.id, table.c.receipt)).all():
+        stored_ms = json.loads(row.receipt)["body"]["stored_utc_ms"]
+        connection.execute(sa.update(table).where(table.c.id == row.id).values(received_ms=stored_ms))
 
 
 def _typed(table: sa.Table, column: str) -> sa.ColumnElement[Any]:
