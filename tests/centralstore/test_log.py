@@ -148,11 +148,14 @@ async def test_proofs_are_served_to_anyone_within_limits(site: Site) -> None:
         assert (await site.http.get(f"/v1/log/{target}")).status_code in {400, 422}, target
 
 
-async def test_asking_again_and_again_does_not_make_checkpoints(site: Site) -> None:
+async def test_asking_again_and_again_does_not_make_checkpoints(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("centralstore.store.checkpoints.ASKED_SECONDS", 3600.0)
     first = (await site.http.get("/v1/log/checkpoint")).content
     for _ in range(5):
         site.store.make_token(COMMAND_LINE, "oslo", "r1")
-        assert (await site.http.get("/v1/log/checkpoint")).content == first  # within a second
+        assert (await site.http.get("/v1/log/checkpoint")).content == first
+    monkeypatch.setattr("centralstore.store.checkpoints.ASKED_SECONDS", 0.0)
+    assert (await site.http.get("/v1/log/checkpoint")).content != first
 
 
 @pytest.mark.sqlite
