@@ -145,6 +145,15 @@ class SampleRoom:
             if service.stdout is not None:
                 service.stdout.close()
 
+    def kill_service(self) -> None:
+        """Kill the service as a power cut would (SIGKILL); `start_service` on the same port goes on."""
+        service, self._service = self._service, None
+        if service is not None:
+            service.kill()
+            service.wait(timeout=30)
+            if service.stdout is not None:
+                service.stdout.close()
+
     def enrol_pc(self, name: str) -> Path:
         """Make and enrol a PC as its first start would; the PC's state folder."""
         token = str(self.desk.ask("token", sitting=SITTING)["token"])

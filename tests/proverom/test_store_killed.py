@@ -1,0 +1,115 @@
+"""The store dies while candidates work: they go on, and everything is delivered later, over the network or by stick."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from centralstore.commands import main as store_command
+from engine.attempt import state_sha256
+from engine.state import Phase
+from kiosk import intents
+from kiosk.app import main as kiosk_command
+from kiosk.screens import DeliveredScreen, InformationScreen, LeaveModuleScreen, ReadingScreen, SavedHereScreen
+from sync.outbox import Outbox
+from tests.proverom.seat import ask, first_answer
+from tests.proverom.test_sitting import results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.proverom.conftest import ExamRoom, MakeRoom
+    from tests.proverom.seat import Seat
+
+
+def answer_one(seat: Seat) -> None:
+    """Answer the item on the screen and go to the next, or leave the module."""
+    screen = seat.screen
+    assert isinstance(screen, ReadingScreen | LeaveModuleScreen), screen
+    if isinstance(screen, LeaveModuleScreen):
+        seat.do(intents.ConfirmLeave(screen.step))
+    else:
+        seat.do(intents.Answer(screen.item.id, first_answer(screen.item)), intents.Next())
+
+
+def begun(exam: ExamRoom, pcs: int) -> list[Seat]:
+    """So many candidates who have answered a first item in reading."""
+    exam.open()
+    seats = [exam.seat(place) for place in range(pcs)]
+    for seat, candidate in zip(seats, (exam.samira, exam.dmytro), strict=False):
+        seat.log_in(candidate)
+        seat.get_ready(day_code=exam.day_code)
+    ask(exam.room, "start", part="reading")
+    for seat in seats:
+        seat.until(InformationScreen, lambda screen: not screen.is_waiting)
+        seat.do(intents.Start())
+        answer_one(seat)
+    return seats
+
+
+def outbox(seat: Seat) -> Outbox:
+    """What lies on a PC's disk, read anew."""
+    return Outbox(seat.folder.journals, device_key=seat.keys.signing, receipt_key=seat.enrolment.key("receipt_key"))
+
+
+def assert_scored_as_on_the_glass(exam: ExamRoom, capsys: pytest.CaptureFixture[str], digest: str) -> None:
+    """The store replays to the very state that the last candidate's PC had, with nothing to remark."""
+    found = results(exam, capsys)["reading"]
+    assert found["data"]["state_sha256"] == digest
+    assert found["findings"] == []
+
+
+@pytest.mark.rule("NP-4.12-4")
+def test_a_store_killed_while_candidates_answer_has_everything_when_it_is_back(
+    exam_room: MakeRoom, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exam = exam_room("reading", pcs=2)
+    one, two = begun(exam, 2)
+    port = int(exam.room.url.rsplit(":", 1)[1])
+    answer_one(one)
+    exam.room.kill_service()  # SIGKILL, with answers under way
+    answer_one(one)
+    answer_one(two)
+    exam.room.start_service(port)
+    answer_one(two)
+    exam.room.kill_service()
+    for seat in (one, two):
+        seat.answer_reading()
+        assert seat.attempt.phase is Phase.SUBMITTED
+        seat.pass_time(3_000)
+        seat.until(SavedHereScreen, lambda screen: screen.is_offline)
+        assert not any(isinstance(screen, DeliveredScreen) for screen in seat.screens)
+    exam.room.start_service(port)
+    for seat in (one, two):
+        seat.until(DeliveredScreen)
+        digest = state_sha256(seat.attempt)
+        attempt = seat.attempt.id
+        seat.close()
+        assert outbox(seat).delivered(attempt).is_complete
+    assert_scored_as_on_the_glass(exam, capsys, digest)
+
+
+@pytest.mark.rule("NP-4.12-4")
+def test_a_store_that_never_comes_back_gets_everything_by_stick(
+    exam_room: MakeRoom, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exam = exam_room("reading")
+    (seat,) = begun(exam, 1)
+    exam.room.kill_service()
+    seat.answer_reading()
+    seat.pass_time(3_000)
+    seat.until(SavedHereScreen, lambda screen: screen.is_offline)
+    digest, attempt = state_sha256(seat.attempt), seat.attempt.id
+    seat.close()
+    stick = tmp_path / "stick"
+    stick.mkdir()
+
+    save = ["--state", str(exam.states[0]), "--export", str(stick)]
+    assert kiosk_command(save) == 0
+    assert "envelopes are saved to" in capsys.readouterr().out
+    assert store_command(["import-envelopes", str(exam.room.store), str(stick)]) == 0
+    assert_scored_as_on_the_glass(exam, capsys, digest)
+    assert kiosk_command(save) == 0
+    assert "nothing was left to save" in capsys.readouterr().out
+    assert outbox(seat).delivered(attempt).is_complete
