@@ -598,7 +598,7 @@ def test_inside_tls_too_content_answers_keys_and_passwords_are_sealed(day: Day, 
 
 
 def test_no_private_key_lies_in_the_repository() -> None:
-    """Keys of the tests are made of words when they are needed (`tests.sync.examples`); published vectors are golden."""
+    """Keys of the tests are made of words when needed (`tests.sync.examples`); published vectors are golden."""
     root = BANK.parents[1]
     told = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=False).stdout
     names = told.decode().split("\0")[:-1] if told else [str(path.relative_to(root)) for path in root.rglob("*.*")]
