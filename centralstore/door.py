@@ -16,8 +16,9 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
-from centralstore.errors import BusyError, DamagedError, StoreError, TooLargeError, TooSlowError
+from centralstore.errors import BrokenOffError, BusyError, DamagedError, StoreError, TooLargeError, TooSlowError
 from centralstore.records import DeviceView
 from centralstore.store import Store
 from centralstore.store.devices import require_cleared
@@ -91,6 +92,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     Raises:
         TooLargeError: announced or found to be larger than ``limit`` bytes.
         TooSlowError: not complete after `BODY_SECONDS`.
+        BrokenOffError: the connection broke before its end.
     """
     what = f"{request.method} {request.url.path}"
     announced = request.headers.get("content-length", "0")
@@ -107,6 +109,8 @@ async def read_body(request: Request, limit: int) -> bytes:
                 chunks.append(chunk)
     except TimeoutError as error:
         raise TooSlowError(what, BODY_SECONDS) from error
+    except ClientDisconnect as error:
+        raise BrokenOffError(what) from error
     return b"".join(chunks)
 
 

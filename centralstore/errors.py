@@ -64,6 +64,16 @@ class TooSlowError(RequestError):
         super().__init__(f"{what}: did not arrive within {limit_s:g} seconds. Check the network and send it again.")
 
 
+class BrokenOffError(RequestError):
+    """The connection broke within a message; nobody hears the answer."""
+
+    code: ClassVar[str] = "broken_off"
+    status: ClassVar[int] = 400
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: the connection broke before all of it was here. Send it again.")
+
+
 class DamagedError(RequestError):
     """A message cannot be read or its signature does not hold; nothing of it was kept."""
 

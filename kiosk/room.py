@@ -135,7 +135,8 @@ class Room:
         self._heard: dict[str, int] = {}
         self._is_home_near = False
         self._state = RoomState()
-        self._report: bytes | None = None
+        self._reports: dict[str, bytes] = {}
+        self._followed: dict[str, None] = {}
         self._acks: deque[tuple[str, int, int]] = deque()
         self._wanted: deque[str] = deque()
         self._watch: Watch | None = None
@@ -178,9 +179,13 @@ class Room:
             thread.join(timeout=STOP_S)
         self._lines.close()
 
-    def report(self, progress: bytes) -> None:
-        """Send a signed progress report when the store is in reach; older unsent ones are dropped."""
-        self._report = progress
+    def report(self, progress: bytes, attempt: str = "") -> None:
+        """Send a signed progress report when the store is in reach; of each attempt only the newest ("": of none)."""
+        self._reports[attempt] = progress
+
+    def follow(self, attempt: str) -> None:
+        """From now on tell how far this attempt is delivered, though nobody sits at it."""
+        self._followed[attempt] = None
 
     def acknowledge(self, sitting: str, number: int, applied_ms: int) -> None:
         """Tell the store that an order has taken effect here."""
@@ -340,8 +345,8 @@ class Room:
         self._open_what_may_be_opened(self._client)
 
     def _compare(self) -> None:
-        """What the store has lost waits again."""
-        if self._resending.turn(self._client, self._clock.wall_ms()):
+        """What the home store has lost waits again; a relay's receipts are not held against it."""
+        if not self._line.is_relay and self._resending.turn(self._client, self._clock.wall_ms()):
             self._hurry.set()
 
     def _fetch_release(self, sitting: str, release: TicketRelease) -> None:
@@ -595,7 +600,7 @@ class Room:
         self._tell_delivered(watch)
 
     def _tell_delivered(self, watch: Watch | None) -> None:
-        attempts = [*self._state.delivered, *([] if watch is None else [watch.attempt])]
+        attempts = {**self._state.delivered, **self._followed, **({} if watch is None else {watch.attempt: None})}
         durable = self._counts()
         self._change(delivered={each: Receipted(self._outbox.delivered(each, durable), durable) for each in attempts})
 
@@ -605,11 +610,10 @@ class Room:
             sitting, number, applied_ms = self._acks[0]
             self._client.acknowledge(sitting, number, applied_at_ms=applied_ms)
             self._acks.popleft()
-        report = self._report
-        if report is not None:
+        for attempt, report in tuple(self._reports.items()):
             self._client.progress(report)
-            if self._report is report:
-                self._report = None
+            if self._reports.get(attempt) is report:
+                del self._reports[attempt]
             self._in_contact()
 
     def _fetch_handovers(self) -> None:
