@@ -26,7 +26,9 @@ def promises(letter: str) -> list[tuple[int, str]]:
 
 def names_in(path: str) -> set[str]:
     tree = ast.parse((ROOT / path).read_text())
-    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    defined = {
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
     assigned = {
         target.id
         for node in tree.body
