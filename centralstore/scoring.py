@@ -239,12 +239,13 @@ def _against_roster(begun: AttemptBegun, attempt: str, package: Package, known: 
 def _against_time(given: Given, events: Sequence[Event]) -> list[Finding]:
     """Facts that time had made true before the next fact, and that the journal does not hold.
 
-    Not looked at across a stop of the program: what became due then is journalled after it.
+    Not looked at before a resumption or an order: what became due meanwhile is journalled after it, for a resumption
+    shifts times and an order may move the end.
     """
     findings: list[Finding] = []
     attempt = Attempt.waiting(given)
     for number, event in enumerate(events):
-        if not isinstance(event, Resumed):
+        if not isinstance(event, BEFORE_DUE):
             missed = [due for due in attempt.due(event.at_ms) if due.at_ms < event.at_ms]
             if missed and type(missed[0]) is not type(event):
                 sentence = f"{type(missed[0]).__name__} was due at {missed[0].at_ms} ms and is not in the journal."
@@ -252,6 +253,9 @@ def _against_time(given: Given, events: Sequence[Event]) -> list[Finding]:
         attempt = attempt.apply(event)
     return findings
 
+
+BEFORE_DUE: Final = (Resumed, ExtraTimeGiven, Expelled, LeftAlone, ResetByOrder, Unlocked)
+"""Facts that are journalled ahead of what time has made true (`kiosk.record`)."""
 
 _ORDERED: Final[Mapping[type[Event], str]] = {
     ExtraTimeGiven: "extra_time",

@@ -23,6 +23,7 @@ from kiosk.openings import IS_ONGOING, ORDER_SEEN, Running
 from kiosk.room import Watch
 from kiosk.roster import KnownAttempt
 from kiosk.screens import (
+    PersonalDataScreen,
     RefusedKind,
     Screen,
     Settings,
@@ -276,6 +277,7 @@ class Conductor(Answering):
             running.record.close()
         except JournalFailedError as error:
             _log.error("the journal could not be closed: %s", error)
+        self._leave_behind(running)
         self._room.watch(None)
         self._room.hurry()
         self._draft = Draft()
@@ -533,6 +535,7 @@ class Conductor(Answering):
             self._look_for_attempts(state)
         if self._taking_over and self._taking_over in state.handovers:
             self._take_over(state)
+        self._leave_if_closed()
         running, orders = self._running, state.orders
         begun = None if running is None else running.attempt.begun
         if running is not None and orders is not None and begun is not None and orders.sitting == begun.sitting:
@@ -540,10 +543,20 @@ class Conductor(Answering):
             for order in orders.orders[running.seen_order :]:
                 self._apply(order)
 
+    def _leave_if_closed(self) -> None:
+        """When the sitting is CLOSED, an attempt that has ended is left, and with it what was opened for it."""
+        running, roster = self._running, self._roster()
+        if running is None or roster is None or not roster.is_closed or not running.attempt.has_ended:
+            return
+        if not isinstance(self._shown, PersonalDataScreen):
+            self._sign_out()
+
     def _look_for_attempts(self, state: RoomState) -> None:
         """After a restart: what lies here, and the attempt that was going on goes on by itself."""
         for known in self._openings.local_attempts(state):
             self._local[known.candidate, known.part] = known
+            if known.phase not in IS_ONGOING and not self._is_elsewhere(known):
+                self._left_by_earlier_run(state, known)
         ongoing = [each for each in self._local.values() if each.phase in IS_ONGOING and not self._is_elsewhere(each)]
         roster = self._roster()
         if roster is not None:

@@ -22,7 +22,7 @@ from sync.threads import SystemThreads, Threads
 from sync.writer import Disk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from itembank.content import PersonalDataForm, PublicContent
     from kiosk.clock import Clock
@@ -51,6 +51,15 @@ class Conditions:
     locks_on_focus_loss: bool
     text_size: int = 100
     threads: Threads = field(default_factory=SystemThreads)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """An ended attempt that nobody sits at: what is told of it, which records must be receipted, what was told last."""
+
+    progress: Progress
+    durable: Mapping[str, int]
+    told: tuple[int, int, bool] | None = None
 
 
 class Desk:
@@ -93,6 +102,7 @@ class Desk:
         self._running: Running | None = None
         self._director: SoundDirector | None = None
         self._local: dict[tuple[str, str], KnownAttempt] = {}
+        self._left: dict[str, LeftBehind] = {}
         self._has_looked = False
         self._sitting = ""
         self._dialog: Dialog | None = None

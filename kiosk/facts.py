@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from engine import events
@@ -13,8 +14,9 @@ from sync.progress import Incident, Progress
 
 if TYPE_CHECKING:
     from kiosk.room import RoomState
+    from kiosk.roster import KnownAttempt
 
-from kiosk.desk import Desk
+from kiosk.desk import Desk, LeftBehind
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +83,7 @@ class Facts(Desk):
         state, now_ms = self._room.state, self._clock.boot_ms()
         if state.ticket is None:
             return
+        self._report_left(state)
         running = self._running
         attempt = None if running is None else running.attempt
         told = (
@@ -101,7 +104,55 @@ class Facts(Desk):
         if told == self._reported[1] and now_ms - self._reported[0] < REPORT_EVERY_MS:
             return
         self._reported = (now_ms, told)
-        self._room.report(self._sign_report(self._progress(state, state.ticket.sitting, running)))
+        progress = self._progress(state, state.ticket.sitting, running)
+        self._room.report(self._sign_report(progress), progress.attempt)
+
+    def _leave_behind(self, running: Running) -> None:
+        """An ended attempt that nobody sits at any more: it is told of until the store has all of it."""
+        ticket = self._room.state.ticket
+        if ticket is not None and running.attempt.has_ended:
+            progress = self._progress(self._room.state, ticket.sitting, running)
+            self._left[progress.attempt] = LeftBehind(progress, running.record.writer.durable_counts())
+
+    def _left_by_earlier_run(self, state: RoomState, known: KnownAttempt) -> None:
+        """The program was stopped after the end of an attempt, perhaps before the room was told of it."""
+        if state.ticket is not None:
+            progress = self._progress(state, state.ticket.sitting, None).model_copy(
+                update={
+                    "phase": known.phase.value,
+                    "attempt": known.attempt,
+                    "candidate": known.candidate,
+                    "part": known.part,
+                    "incidents": (),
+                }
+            )
+            self._left[known.attempt] = LeftBehind(progress, {})
+            self._room.follow(known.attempt)
+
+    def _report_left(self, state: RoomState) -> None:
+        """Tell of ended attempts that nobody sits at: a report may have been waiting for the network, or a restart."""
+        for attempt, left in tuple(self._left.items()):
+            receipted = state.delivered.get(attempt)
+            records = 0 if receipted is None else receipted.delivered.records
+            received = 0 if receipted is None else receipted.delivered.received
+            is_delivered = receipted is not None and receipted.covers(left.durable)
+            if left.told == (records, received, is_delivered):
+                continue
+            self._sequence = max(self._sequence + 1, self._clock.wall_ms())
+            progress = left.progress.model_copy(
+                update={
+                    "sequence": self._sequence,
+                    "at_utc_ms": self._clock.wall_ms(),
+                    "records_durable": records,
+                    "records_delivered": received,
+                    "is_delivered": is_delivered,
+                }
+            )
+            self._room.report(self._sign_report(progress), attempt)
+            if is_delivered:
+                del self._left[attempt]
+            else:
+                self._left[attempt] = replace(left, told=(records, received, is_delivered))
 
     def _progress(self, state: RoomState, sitting: str, running: Running | None) -> Progress:
         # Rises over restarts too: the wall clock in milliseconds, and never less than one above the last.

@@ -363,6 +363,12 @@ class Room:
         grant = self._folder.grant(sitting, release.release)
         if not self._folder.has(grant) and not self._is_closed():
             self._folder.write(grant, self._client.grant(sitting, release.release))
+            self._wipe_if_closed(sitting)
+
+    def _wipe_if_closed(self, sitting: str) -> None:
+        """CLOSED may have come in the other thread while this one wrote what is to be wiped."""
+        if self._is_closed():
+            self._folder.wipe_secrets(sitting)
 
     def _choose_sitting(self) -> dict[str, Any] | None:
         """The sitting to serve: the one here while it is open; else an open before a planned one, the latest day."""
@@ -439,6 +445,7 @@ class Room:
                     if _is_closed(longer):
                         self._closed.add(ticket.sitting)
                         self._state = replace(self._state, packages={}, recovery=None)
+            self._wipe_if_closed(ticket.sitting)
             self._open_what_may_be_opened(client)
 
     def _is_open(self) -> bool:
@@ -510,12 +517,14 @@ class Room:
         grant = self._folder.read(self._folder.grant(sitting, release))
         if grant is None or not self._folder.release(release).exists():
             return
+        at_ms = self._opened_at_ms()
+        trust = self._list.trust(release, at_utc_ms=at_ms)
+        content_key = trust.current.release(release, now_utc_ms=at_ms).content_key
         share = self._folder.read(self._folder.share(sitting))
         if share is None:
             share = client.share(sitting)
             self._folder.write(self._folder.share(sitting), share)
-        at_ms = self._opened_at_ms()
-        trust = self._list.trust(release, at_utc_ms=at_ms)
+            self._wipe_if_closed(sitting)
         release_share = self._opened_share(sitting, share)
         granted = open_grant(
             grant,
@@ -524,7 +533,7 @@ class Room:
             release=release,
             keys=self._keys,
             release_share=release_share,
-            content_key=trust.current.release(release, now_utc_ms=at_ms).content_key,
+            content_key=content_key,
             now_utc_ms=at_ms,
         )
         path = self._folder.release(release)
