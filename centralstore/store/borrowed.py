@@ -13,6 +13,7 @@ from centralstore.records import BorrowingView
 from centralstore.relay.loan import LentCandidate, Loan, StorePublic, from_base64, open_loan
 from centralstore.relay.rows import MOST_ROWS, ROWS, TellingRow, telling_row
 from centralstore.rights import Act, Actor
+from centralstore.store.devices import Devices
 from centralstore.store.keeper import Where
 from centralstore.store.planning import get_sitting
 from centralstore.store.relayed import RelayedRows
@@ -75,7 +76,7 @@ class Unsent:
     data: bytes = field(repr=False)
 
 
-class Borrowed(RelayedRows):
+class Borrowed(RelayedRows, Devices):
     """Sittings that this store gives for a central one."""
 
     def public(self, url: str) -> StorePublic:
@@ -144,7 +145,11 @@ class Borrowed(RelayedRows):
             return True
 
         where = Where(loan.site, loan.room, loan.sitting)
-        return self._act(actor, Act.BORROW, where, work, detail={"central": central.name, "number": loan.number})
+        detail: dict[str, object] = {"central": central.name, "number": loan.number}
+        is_new = self._act(actor, Act.BORROW, where, work, detail=detail)
+        for device in loan.devices:
+            self.forget_device(device.device)
+        return is_new
 
     def borrowings(self) -> tuple[BorrowingView, ...]:
         """Every borrowed sitting and how much of it the central store has got."""

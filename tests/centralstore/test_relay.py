@@ -21,7 +21,7 @@ from sync.receipt import verify_receipt
 from sync.release import open_device_share, open_grant
 from sync.ticket import open_ticket
 from tests.centralstore.lending import Lent, Line, borrow_s1, lend_s1, make_relay
-from tests.centralstore.place import DAY_MS, RELEASE, Pc, Site, events_of
+from tests.centralstore.place import DAY_MS, RELEASE, Site, events_of
 from tests.strategies import running
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,9 @@ async def run_room(lent: Lent) -> dict[str, list[bytes]]:
         ack = {"applied_at_ms": lent.site.clock(), "device": pc.id, "number": 1, "sitting": "s1"}
         assert (await pc.ask("POST", "/v1/orders/ack", canonical_bytes(ack))).status_code == 200
     relay.give_extra_time(leader, "s1", "100234", "reading", extra_ms=60_000, reason="brannalarm")
-    relay.record_incident(lent.site.guard, "s1", "100251", "reading", kind=IncidentKind.MOBILE_PHONE, note="lå på gulvet")
+    relay.record_incident(
+        lent.site.guard, "s1", "100251", "reading", kind=IncidentKind.MOBILE_PHONE, note="lå på gulvet"
+    )
     relay.file_report(leader, "s1", "", "Strømmen var borte i to minutter.")
     return sent
 
@@ -98,7 +100,7 @@ async def test_while_a_sitting_is_lent_nothing_is_given_for_it_here(lent: Lent) 
         lambda: central.unlock(leader, "s1", "100234", "reading"),
         lambda: central.close_sitting(leader, "s1"),
         lambda: central.add_place(lent.site.manager, NewPlace("s1", "100234", 9, (NewEnrolment("reading"),))),
-        lambda: lent.site.grant(),
+        lent.site.grant,
     )
     for act in refused:
         with pytest.raises(LentError, match=r"lent to the relay relay at https://relay\.test:8443"):
@@ -175,7 +177,9 @@ async def test_a_loan_is_taken_only_whole_from_the_central_store_and_by_its_rela
         loan.model_copy(update={"recovery_public": "ab" * 32}),
         loan.model_copy(update={"sitting": "s2"}),
     ):
-        forged = relay.open_loan(seal_loan(wrong, BoxPublic.from_hex(relay.public("https://r").box_key), ticket_key), central)
+        forged = relay.open_loan(
+            seal_loan(wrong, BoxPublic.from_hex(relay.public("https://r").box_key), ticket_key), central
+        )
         with pytest.raises(DamagedError):
             relay.borrow(COMMAND_LINE, forged, central)
     relay.close()
@@ -257,9 +261,13 @@ async def test_a_line_cut_at_every_request_before_or_after_it_was_done_costs_onl
         cuts, cut_at = cuts + broken, cut_at + 1
     assert cuts >= 10
     assert told(lent, of_relay=False) == told(lent, of_relay=True)
-    audit = [row for row in lent.central.audit(COMMAND_LINE, sitting="s1") if "relay" in row.detail and row.act != "lend"]
-    ours = [row for row in lent.relay.audit(COMMAND_LINE, sitting="s1")]
-    assert [(row.at_ms, row.user, row.act) for row in audit] == [(row.at_ms, row.user, row.act) for row in ours][: len(audit)]
+    audit = [
+        row for row in lent.central.audit(COMMAND_LINE, sitting="s1") if "relay" in row.detail and row.act != "lend"
+    ]
+    ours = lent.relay.audit(COMMAND_LINE, sitting="s1")
+    assert [(row.at_ms, row.user, row.act) for row in audit] == [(row.at_ms, row.user, row.act) for row in ours][
+        : len(audit)
+    ]
 
 
 async def test_news_after_the_first_forwarding_follow(lent: Lent) -> None:
@@ -336,8 +344,8 @@ async def test_only_the_relay_that_has_it_writes_to_a_sitting_and_only_with_its_
         lent.central.take_rows(relay, Telling(sitting="s2", rows=()))
     with pytest.raises(DamagedError, match="kind 'account'"):
         lent.central.take_rows(relay, Telling(sitting="s1", rows=(TellingRow(kind="account", source="x", row={}),)))
+    row = TellingRow(kind="place", source="100234", row={"candidate": "100234", "seat": "1"})
     with pytest.raises(DamagedError, match="field"):
-        row = TellingRow(kind="place", source="100234", row={"candidate": "100234", "seat": "1"})
         lent.central.take_rows(relay, Telling(sitting="s1", rows=(row,)))
     body = canonical_bytes(plain_of(Telling(sitting="s1", rows=())))
     from sync.requests import sign_request
