@@ -297,6 +297,8 @@ class Unattended:
             room.stop_service()
             on_disk = kept.written(StateFolder(seat.state).journals for seat in seats)
             attempts = _measure(room, recordings, states, texts, written=on_disk)
+            self._tell("exporting the sitting, and having the independent verifier check the export")
+            verified = _verify(room)
         seconds = round(time.monotonic() - self._begun, 1)
         plain = {
             "seconds": seconds,
@@ -304,11 +306,14 @@ class Unattended:
             "display": "xvfb",
             "sound": "null sink",
             "attempts": attempts,
+            "verified": verified,
         }
         if report is not None:
             report.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         _print_table(attempts)
+        _print_verified(verified)
         is_good = finished and len(attempts) == len(people) * len(PARTS) and all(map(_is_good, attempts))
+        is_good = is_good and verified["status"] == 0
         print(f"\n{len(attempts)} attempts in {seconds:.0f} s: {'all is well' if is_good else 'SOMETHING IS WRONG'}")
         return 0 if is_good else 1
 
@@ -437,6 +442,33 @@ def _score(room: SampleRoom) -> None:
         status = store_command(command)
     if status:
         raise SampleRoomError(step="store score", reason=said.getvalue().strip())
+
+
+def _verify(room: SampleRoom) -> dict[str, Any]:
+    """Export the sitting and check it as an auditor does who has all keys, by a program that shares no code with it."""
+    out, told = room.folder / "exported", room.folder / "verified.json"
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        status = store_command(["bundle", str(room.store), SITTING, "--out", str(out)])
+    if status:
+        raise SampleRoomError(step="store bundle", reason=said.getvalue().strip())
+    keys = ["--results-key", str(room.keys / "results-1.key"), "--content-keys", str(room.keys / "content-keys")]
+    trust = ["--authority-key", str(room.keys / "content-signing.pub"), "--json", str(told)]
+    command = [sys.executable, "-m", "proverom", "verify", str(out), *keys, *trust]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent.parent)
+    if not told.exists():
+        raise SampleRoomError(step="verify", reason=done.stderr.strip())
+    return cast("dict[str, Any]", json.loads(told.read_bytes()))
+
+
+def _print_verified(verified: dict[str, Any]) -> None:
+    made = sum(check["tried"] for check in verified["checks"].values())
+    findings = [f"{each['where']}: {each['sentence']}" for each in verified["findings"]]
+    print(
+        f"\nindependent verifier: {made} checks on the exported sitting, {len(findings)} findings",
+        *findings,
+        sep="\n  ",
+    )
 
 
 def _measure(
