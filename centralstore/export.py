@@ -7,6 +7,7 @@ One folder:
     <form>/responses.csv           one row a person, one column an item: score, empty = not presented, NR = not reached
     <form>/design.csv              the form's modules and routing, as ``calibrate --design`` reads them
     codebook.json, codebook.md     every column, every code, what was left out
+    proofs/                        the store's signed statement over these files, the log's checkpoint, witnesses' words
 
 Never in it: names, candidate numbers, attempts, devices, texts that candidates wrote, key timings.
 """
@@ -25,7 +26,9 @@ from pathlib import Path
 from typing import Final
 
 from centralstore.counter import open_store
+from centralstore.desk import Desk
 from centralstore.errors import SetUpError, StoreError
+from centralstore.evidence.bundle import write_statement
 from centralstore.keyfiles import add_export_options, read_results_keys
 from centralstore.opening import opened_packages
 from centralstore.scoring import opener_for, replay_attempt
@@ -142,8 +145,10 @@ def run(arguments: argparse.Namespace) -> int:
             )
             if replayed.attempt is not None:
                 collected.add(replayed.attempt, replayed.bundle.events, len(replayed.findings))
-    out: Path = arguments.out
-    notes = write_export(collected, out)
+        out: Path = arguments.out
+        notes = write_export(collected, out)
+        signed = str(Desk(arguments.folder).ask("checkpoint")["checkpoint"]).encode()
+        write_statement(store, signed, collected.counts, out)
     print(
         f"{out}: {len(collected.persons)} parts of {collected.n_persons} persons, {len(collected.responses)} responses"
     )
@@ -166,6 +171,11 @@ class Collected:
     def n_persons(self) -> int:
         """How many people are in it."""
         return len(self._persons)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much of what is in it."""
+        return {"persons": self.n_persons, "parts": len(self.persons), "responses": len(self.responses)}
 
     def add(self, attempt: Attempt, events: Sequence[Event], n_findings: int) -> None:
         """Take in one replayed attempt, if it counts: begun, ended and not reset."""

@@ -7,7 +7,7 @@ An exported sitting is a folder that a second program, written by someone else, 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,6 +85,31 @@ def export_bundle(store: Store, sitting: str, out: OutFolder, *, checkpoint: Cal
     contents = {**exported.facts, "files": files}
     out.write(CONTENTS, store.signed_contents(contents))
     return verify_checkpoint(signed, store.log_key)
+
+
+def write_statement(store: Store, signed: bytes, counts: Mapping[str, int], out: Path) -> None:
+    """The folder ``proofs`` of an export under pseudonyms, over the files that are in ``out`` now.
+
+    A checkpoint of the log, what witnesses signed, and the store's signed statement: so many persons and responses,
+    these files, at this state of the log. No inclusion proofs: a leaf's number tells when an attempt was delivered, and
+    its hash can be compared with a sitting's own export, so a proof beside a row would lead from the row to a person.
+    Whoever may know the people checks the sittings' exports (`export_bundle`) at the same checkpoint or a later one.
+
+    Raises:
+        SetUpError: the disk refused.
+    """
+    paths = sorted(path for path in out.rglob("*") if path.is_file())
+    files: list[dict[str, object]] = [
+        {
+            "bytes": path.stat().st_size,
+            "name": path.relative_to(out).as_posix(),
+            "sha256": sha256_hex(path.read_bytes()),
+        }
+        for path in paths
+    ]
+    proofs = OutFolder(out / "proofs")
+    seen = write_log(store, signed, proofs)
+    proofs.write("statement.json", store.signed_statement(seen, counts, files))
 
 
 def write_log(store: Store, signed: bytes, out: OutFolder) -> Checkpoint:

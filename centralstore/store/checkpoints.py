@@ -50,6 +50,22 @@ class Contents(Message):
     files: list[dict[str, JsonValue]]
 
 
+class Statement(Message):
+    """``proofs/statement.json`` of an export under pseudonyms: what it was made from, and its files.
+
+    It names no attempt and no leaf: `centralstore.evidence.bundle.write_statement` says why.
+    """
+
+    format: Literal[1]
+    made_utc_ms: int
+    store: str
+    log_key: str
+    size: int
+    root: str
+    counts: dict[str, int]
+    files: list[dict[str, JsonValue]]
+
+
 class Checkpoints(Keeper):
     """The log as others see it."""
 
@@ -84,6 +100,20 @@ class Checkpoints(Keeper):
             self._write(lambda session: self._keep_checkpoint(session, made, data))
             book.last = made, data
             return data
+
+    def signed_statement(self, seen: Checkpoint, counts: Mapping[str, int], files: list[dict[str, object]]) -> bytes:
+        """The store's signed word that an export with these counts and files was made at this checkpoint."""
+        body = {
+            "format": 1,
+            "made_utc_ms": self.now_ms(),
+            "store": self._house.folder.settings.name,
+            "log_key": self.log_key.hex,
+            "size": seen.size,
+            "root": seen.root,
+            "counts": dict(counts),
+            "files": files,
+        }
+        return sign_message("export-statement", parse_model(Statement, body, "statement"), self._house.keys.log)
 
     def _keep_checkpoint(self, session: Session, made: Checkpoint, data: bytes) -> None:
         if session.exec(select(LogCheckpoint.size).limit(1)).first() is None:

@@ -18,7 +18,8 @@ from centralstore.errors import NoRightError
 from centralstore.records import ResultView, ScoredAttempt
 from centralstore.rights import COMMAND_LINE
 from centralstore.store import Store
-from centralstore.tables import KeptResult
+from centralstore.store.checkpoints import Statement
+from centralstore.tables import KeptResult, LogLeaf
 from engine.events import (
     Answered,
     Edited,
@@ -34,6 +35,9 @@ from engine.events import (
     Warned,
 )
 from psychometrics import read_design, read_responses
+from sync.checkpoint import verify_checkpoint
+from sync.keys import sha256_hex
+from sync.signed import open_message
 from tests.centralstore.place import RELEASE, Site, events_of
 from tests.strategies import running
 
@@ -342,6 +346,27 @@ async def test_the_export_names_nobody_and_holds_no_text_and_its_ids_are_new_eac
     first, second = ({row["person"] for row in rows(each / "persons.csv")} for each in (out, again))
     assert len(first) == 2
     assert not first & second
+
+
+async def test_the_export_carries_the_stores_signed_statement_over_its_files_and_no_way_back_to_an_attempt(
+    site: Site, tmp_path: Path
+) -> None:
+    out = await exported(site, tmp_path / "export")
+    key = site.store.log_key
+    data = (out / "proofs/statement.json").read_bytes()
+    told = open_message("export-statement", Statement, data, key, signer="the store's log key")
+    assert told.counts == {"persons": 2, "parts": 3, "responses": len(rows(out / "responses-long.csv"))}
+    files = {path.relative_to(out).as_posix(): path for path in out.rglob("*") if path.is_file()}
+    assert {str(entry["name"]) for entry in told.files} == {name for name in files if not name.startswith("proofs/")}
+    for entry in told.files:
+        assert sha256_hex(files[str(entry["name"])].read_bytes()) == entry["sha256"]
+    seen = verify_checkpoint((out / "proofs/log/checkpoint.json").read_bytes(), key)
+    assert (seen.size, seen.root) == (told.size, told.root)
+    with Session(site.store._house.database._readers) as session:
+        leaves = [row.leaf.hex() for row in session.exec(select(LogLeaf)).all() if row.sitting]
+    proofs = "".join(path.read_text(encoding="utf-8") for path in (out / "proofs").rglob("*") if path.is_file())
+    assert leaves
+    assert not [leaf for leaf in leaves if leaf in proofs]
 
 
 async def test_exports_are_never_mixed(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
