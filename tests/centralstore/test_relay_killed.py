@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -27,52 +31,76 @@ LONGEST_S = 1.2
 """A whole forwarding of this sitting takes about a second on a quiet machine."""
 
 
+class Starter:
+    """Starts stores by `tests.centralstore.forked`, one at a time."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            mortal([sys.executable, "-m", "tests.centralstore.forked"]),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, bufsize=0,
+        )  # fmt: skip
+        self.pid = 0
+
+    def start(self, *words: object) -> str:
+        """Start one; what it says first."""
+        assert self._process.stdin is not None
+        self._process.stdin.write((" ".join(map(str, words)) + "\n").encode())
+        return self.said()
+
+    def said(self) -> str:
+        """The next line that it says."""
+        assert self._process.stdout is not None
+        pid, _, told = self._process.stdout.readline().decode().strip().partition(" ")
+        self.pid = int(pid)
+        return told
+
+    def kill(self) -> str:
+        """SIGKILL, and wait until it is gone; what it had said meanwhile, "" if nothing."""
+        assert self._process.stdout is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        while Path(f"/proc/{self.pid}").exists():
+            time.sleep(0.005)
+        is_there, _, _ = select.select([self._process.stdout], [], [], 0)
+        return self.said() if is_there else ""
+
+    def close(self) -> None:
+        """End everything."""
+        self._process.kill()
+        self._process.communicate()
+
+
 @dataclass
 class Room:
-    """Folders of a central store and a relay before anything was forwarded, and the processes over their copies."""
+    """Folders of a central store and a relay before anything was forwarded, and the stores over their copies."""
 
     template: Path
     place: Path
-    central: subprocess.Popen[str] | None = None
+    central: Starter = field(default_factory=Starter)
+    relay: Starter = field(default_factory=Starter)
     url: str = ""
-    port: int = 0
 
     def begin(self) -> None:
         """Anew from the folders."""
-        self.stop()
         shutil.rmtree(self.place, ignore_errors=True)
         shutil.copytree(self.template, self.place)
         self.serve()
 
     def serve(self) -> None:
-        words = [sys.executable, "-m", "proverom", "store", "run", str(self.place / "store"), "--port", str(self.port)]
-        self.central = subprocess.Popen(
-            mortal(words),
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, text=True,
-        )  # fmt: skip
-        assert self.central.stdout is not None
-        line = self.central.stdout.readline()
-        self.url = "https://" + line.split("https://", 1)[1].split()[0]
-        self.port = int(self.url.rsplit(":", 1)[1])
+        """Start the central store, at the same port as before."""
+        port = self.url.rsplit(":", 1)[1] if self.url else "0"
+        self.url = (
+            "https://" + self.central.start("serve", self.place / "store", port).split("https://", 1)[1].split()[0]
+        )
 
-    def stop(self) -> None:
-        if self.central is not None:
-            end(self.central)
-            self.central = None
+    def forward(self) -> None:
+        """Start forwarding."""
+        assert self.relay.start("forward", self.place / "relay", "s1", self.url) == "ready"
 
-    def forwarder(self) -> subprocess.Popen[str]:
-        words = [sys.executable, "-m", "tests.centralstore.forwarder", str(self.place / "relay"), "s1", self.url]
-        process = subprocess.Popen(mortal(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n", process.stderr.read() if process.stderr else ""
-        return process
-
-
-def end(process: subprocess.Popen[str]) -> str:
-    """SIGKILL; what it had said."""
-    process.kill()
-    told, _ = process.communicate()
-    return told
+    def close(self) -> None:
+        """End everything."""
+        self.central.close()
+        self.relay.close()
 
 
 async def make_template(site: Site) -> None:
@@ -137,34 +165,35 @@ async def test_kills_of_relay_and_central_store_while_forwarding_lose_and_double
                 kill_once(room, Random(seed), trial)
             finish(room, trial)
         finally:
-            room.stop()
+            room.close()
         assert trial.counts["envelopes lost or changed"] == trial.counts["envelopes kept twice"] == 0
         assert trial.counts["kills of the relay"] > 0
 
 
 def kill_once(room: Room, chance: Random, trial: Trial) -> None:
-    """Forward, and kill one of the two at a moment drawn; what was done by then is looked at and begun anew."""
-    forwarder = room.forwarder()
+    """Forward, and kill one of the two at a moment drawn; what was whole by then is looked at and begun anew."""
+    room.forward()
     time.sleep(chance.uniform(0, LONGEST_S))
     if chance.random() < 1 / 3:
-        room.stop()
+        room.central.kill()
         trial.count("kills of central")
-        forwarder.communicate(timeout=60)
-        is_done = forwarder.returncode == 0
+        told = room.relay.said()
         room.serve()
     else:
+        told = room.relay.kill()
         trial.count("kills of the relay")
-        is_done = "done" in end(forwarder)
-    if is_done:
+    if told.startswith("done"):
         trial.count("forwardings that ended before the kill")
-        room.stop()
+        room.central.kill()
         look(room, trial)
         room.begin()
 
 
 def finish(room: Room, trial: Trial) -> None:
     """Forward to the end and look."""
-    told, wrong = room.forwarder().communicate(timeout=100)
-    assert told.startswith("done"), told + wrong
-    room.stop()
+    room.forward()
+    told = room.relay.said()
+    assert told.startswith("done"), told
+    room.relay.kill()
+    room.central.kill()
     look(room, trial)
