@@ -12,6 +12,8 @@ RIGHT, FINDINGS, UNREADABLE = 0, 1, 2
 """Exit status: everything checked and right; something to look at; nothing can be said."""
 
 _MOST_TOLD: Final = 200
+_CANNOT_BE: Final = (RecursionError, ArithmeticError, LookupError, TypeError, ValueError)
+"""What data gives rise to that no field's check foresaw: a finding, too, and never a crash."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,12 @@ class Check:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         """End: what was wrong is written down, and the next check can be made."""
-        if isinstance(error, WrongError | RecursionError):
-            self.report.find(self.check, self.where, str(error) or "it is nested too deeply")
+        if isinstance(error, WrongError):
+            self.report.find(self.check, self.where, str(error))
+        elif isinstance(error, _CANNOT_BE):
+            self.report.find(self.check, self.where, f"it holds what the formats do not allow ({type(error).__name__})")
         self.report.tallies[self.check].right += len(self.report.findings) == self.found and error is None
-        return isinstance(error, WrongError | RecursionError)
+        return isinstance(error, (WrongError, *_CANNOT_BE))
 
 
 @dataclass

@@ -8,6 +8,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from sync.keys import sha256_hex
 from sync.package import PackageFile, decode_package, encode_package
 from tests.verifier.forger import Forger
 from tests.verifier.room import Room
+from verifier.errors import UnreadableError
 from verifier.main import main
 
 
@@ -130,6 +132,55 @@ def test_a_file_listed_twice_and_one_not_listed_are_findings(forger: Forger) -> 
 def test_useless_files_are_findings_one_by_one(forger: Forger, name: str, data: bytes) -> None:
     forger.path(name).write_bytes(data)
     assert forger.seal().found()
+
+
+ODD: tuple[Any, ...] = (None, True, -1, 2**60, "", "x", "0" * 64, [], {}, [None], {"a": 1}, "\u0000", "../..")
+
+
+def edited(luck: Random, plain: Any) -> Any:
+    """Plain data with one thing in it taken out, doubled or made into something odd."""
+    if isinstance(plain, dict) and plain and luck.random() < 0.85:
+        key = luck.choice(sorted(plain))
+        how = luck.random()
+        if how < 0.15:
+            return {name: value for name, value in plain.items() if name != key}
+        return {**plain, key: luck.choice(ODD) if how < 0.3 else edited(luck, plain[key])}
+    if isinstance(plain, list) and plain and luck.random() < 0.85:
+        at = luck.randrange(len(plain))
+        how = luck.random()
+        if how < 0.1:
+            return plain[:at] + plain[at + 1 :]
+        return [*plain[:at], *([plain[at]] * (how < 0.2)), edited(luck, plain[at]), *plain[at + 1 :]]
+    return luck.choice(ODD)
+
+
+EDITED = ("bundle.json", "orders.json", "acks.json", "results.json", "audit.json", "conflicts.json", "log/leaves.json",
+    "log/proofs.json", "log/consistency.json", "log/checkpoint.json")  # fmt: skip
+
+
+def test_whatever_a_store_writes_and_signs_is_told_and_never_a_crash(forger: Forger, bundle: Path, proof: Any) -> None:
+    """One edit anywhere in the JSON, signed anew where that needs a signature, and often logged anew."""
+    with proof("edited bundles, signed by the store", ci=60, full=20_000) as trial:
+        for seed in trial.seeds():
+            luck = Random(seed)
+            name = luck.choice(EDITED)
+            plain = json.loads((bundle / name).read_bytes())
+            if name == "bundle.json":
+                body = edited(luck, plain["body"])
+                forger.path(name).write_bytes(forger.sign("bundle", body, forger.keys.log))
+            elif name == "log/checkpoint.json":
+                body = edited(luck, plain["body"])
+                forger.path(name).write_bytes(forger.sign("checkpoint", body, forger.keys.log))
+                forger.seal()
+            else:
+                forger.put(name, edited(luck, plain))
+                forger.seal()
+            try:
+                trial.count("found", forger.report().status)
+            except UnreadableError:
+                trial.count("refused")
+            for changed in {name, "bundle.json"}:
+                forger.path(changed).write_bytes((bundle / changed).read_bytes())
 
 
 def _archive(level: int, **files: bytes) -> bytes:
