@@ -25,9 +25,10 @@ SPARE_FILES: Final = 256
 class Limits:
     """Bounds on connections. An exam PC has two; a school may show all its PCs behind one address.
 
-    ``head_seconds``: from a connection's start, or a request's first byte, to the end of its head. ``rest_seconds`` and
-    ``rest_bytes``: what is still taken in of a body after the request was answered (refused), so that the sender can
-    read the refusal; then the connection is cut.
+    ``body_bytes``: of requests that are not answered yet, altogether; who sends more is cut, so that slow bodies cannot
+    fill the memory. ``head_seconds``: from a connection's start, or a request's first byte, to the end of its head.
+    ``rest_seconds`` and ``rest_bytes``: what is still taken in of a body after the request was answered (refused), so
+    that the sender can read the refusal; then the connection is cut.
     """
 
     connections: int = 24_000
@@ -35,6 +36,8 @@ class Limits:
     handshake_seconds: float = 10.0
     head_seconds: float = 10.0
     head_bytes: int = 16_384
+    body_bytes: int = 512 * 2**20
+    body_bytes_per_address: int = 64 * 2**20
     rest_seconds: float = 5.0
     rest_bytes: int = 262_144
     keep_alive_seconds: int = 75
@@ -48,6 +51,8 @@ class Gate:
         self._most = min(limits.connections, _room_for_files())
         self._held: Counter[str] = Counter()
         self._total = 0
+        self._bytes: Counter[str] = Counter()
+        self._all_bytes = 0
 
     def enter(self, address: str) -> Pass | None:
         """A pass for one more connection from ``address``; None when there are too many."""
@@ -62,20 +67,41 @@ class Gate:
         self._total -= 1
         self._held[address] -= 1
         if not self._held[address]:
-            del self._held[address]
+            del self._held[address], self._bytes[address]
+
+    def hold(self, address: str, size: int) -> bool:
+        """Account for more (or less) of a body from ``address``; False when it holds too much."""
+        self._bytes[address] += size
+        self._all_bytes += size
+        return (
+            self._bytes[address] <= self._limits.body_bytes_per_address and self._all_bytes <= self._limits.body_bytes
+        )
 
 
 class Pass:
     """The right to one connection; given back once."""
 
-    __slots__ = ("_address", "_gate")
+    __slots__ = ("_address", "_bytes", "_gate")
 
     def __init__(self, gate: Gate, address: str) -> None:
         self._gate: Gate | None = gate
         self._address = address
+        self._bytes = 0
+
+    def hold(self, size: int) -> bool:
+        """More of a body is in memory; False when this address, or all together, hold too much."""
+        self._bytes += size
+        return self._gate is None or self._gate.hold(self._address, size)
+
+    def let_go(self) -> None:
+        """The request was answered: its body is in memory no more."""
+        if self._gate is not None and self._bytes:
+            self._gate.hold(self._address, -self._bytes)
+        self._bytes = 0
 
     def give_back(self) -> None:
         """The connection ended; told again, nothing happens."""
+        self.let_go()
         gate, self._gate = self._gate, None
         if gate is not None:
             gate.leave(self._address)
@@ -140,6 +166,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_head, self._is_in_message, self._has_begun = False, True, True
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        if not self._is_answered_early() and not self._admission.hold(len(body)):
+            self.transport.abort()
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """All of the request is here."""
         if self._is_answered_early():
@@ -149,6 +181,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer is written, perhaps before all of the request came."""
+        self._admission.let_go()
         super().on_response_complete()
         if self._is_answered_early() and self._timer is None:
             self._left = self._limits.rest_bytes

@@ -13,12 +13,24 @@ from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi import Path as PathParameter
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from fastapi.routing import APIRoute
+from pydantic import BeforeValidator, ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from centralstore.errors import BrokenOffError, BusyError, DamagedError, StoreError, TooLargeError, TooSlowError
+from centralstore.errors import (
+    BrokenOffError,
+    BusyError,
+    DamagedError,
+    FieldError,
+    StoreError,
+    TooLargeError,
+    TooSlowError,
+)
 from centralstore.records import DeviceView
 from centralstore.store import Store
 from centralstore.store.devices import require_cleared
@@ -33,12 +45,27 @@ MESSAGE_BYTES: Final = 65_536
 BODY_SECONDS: Final = 15.0
 """A body that takes longer is given up, so that slow senders hold nothing for long."""
 
+_NUMBER: Final = re.compile(r"[0-9]{1,16}")
 _LENGTH: Final = re.compile(r"[0-9]{1,12}")
 
 _LOG: Final = logging.getLogger("centralstore")
 
 Id = Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 """An id in a query."""
+
+PathId = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+"""An id in an address."""
+
+
+def _figures(value: object) -> object:
+    """A number in an address is plain figures: pydantic would read "1.0", " 1" and "1_0" as numbers too."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value) is None:
+        raise ValueError
+    return value
+
+
+Figures = BeforeValidator(_figures)
+"""Goes with every number in a query."""
 
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")
@@ -114,6 +141,19 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
+async def only_known_queries(request: Request) -> None:
+    """Refuse an address with a parameter that its route does not have, or that stands there twice.
+
+    Raises:
+        FieldError: names nothing of what was sent.
+    """
+    route = request.scope.get("route")
+    known = {each.alias for each in route.dependant.query_params} if isinstance(route, APIRoute) else set[str]()
+    given = [name for name, _ in request.query_params.multi_items()]
+    if len(set(given)) != len(given) or not known.issuperset(given):
+        raise FieldError("Address", "query", "a parameter is unknown or stands there twice", "Check the PC's version.")
+
+
 def parsed(model: type[M], body: bytes, what: str) -> M:
     """A strict model from a body.
 
@@ -152,7 +192,8 @@ def answer_errors(app: FastAPI) -> None:
     async def answer(_request: Request, error: Exception) -> Response:
         return answer_of(error)
 
-    for family in (StoreError, RequestRefusedError, SyncDataError, Exception):
+    families = (StoreError, RequestRefusedError, SyncDataError, RequestValidationError, HTTPException, Exception)
+    for family in families:
         app.add_exception_handler(family, answer)
 
 
@@ -164,13 +205,19 @@ def answer_of(error: Exception) -> Response:
         answer = error_answer(error.status, error.code, str(error))
         if isinstance(error, BusyError):
             answer.headers["Retry-After"] = str(error.retry_after_s)
-        if isinstance(error, TooLargeError | TooSlowError):
-            answer.headers["Connection"] = "close"
         return answer
     if isinstance(error, RequestRefusedError):
         return error_answer(401, error.code, str(error))
     if isinstance(error, SyncDataError):
         return error_answer(400, "damaged", str(error))
+    if isinstance(error, RequestValidationError):
+        fault = error.errors()[0]
+        return error_answer(400, "bad_request", f"Field '{named_place(fault['loc'])}': {fault['type']}. Correct it.")
+    if isinstance(error, HTTPException):
+        code = {404: "not_found", 405: "wrong_method"}.get(error.status_code, "refused")
+        answer = error_answer(error.status_code, code, f"{error.detail}. Check the address and the PC's version.")
+        answer.headers.update(error.headers or {})
+        return answer
     _LOG.error("unexpected fault", exc_info=error)
     sentence = "The store could not answer this request because of a fault of its own. Try again; tell support."
     return error_answer(500, "fault", sentence)
