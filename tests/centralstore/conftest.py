@@ -38,7 +38,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, authority: KeyFolder, pa
     return folder
 
 
-ON_BOTH = ("chain", "database", "envelopes", "import", "log", "orders", "room", "service")
+ON_BOTH = ("chain", "database", "envelopes", "import", "log", "orders", "races", "room", "service")
 """Modules whose tests run on SQLite and on PostgreSQL: what PCs and staff do on the exam day, groups, locks, kills.
 
 On SQLite alone: planning and accounts (rows one at a time, by the same code), scoring and export (they only read),
