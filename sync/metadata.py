@@ -1,4 +1,4 @@
-"""Which releases are current: the authority's list by The Update Framework, as a PC and a store keep it (§9a).
+"""Which releases are current: the authority's list by The Update Framework, as a PC and a store keep it (§14).
 
 The checks are `tuf.ngclient`'s: roles with thresholds, expiry, no way back, no mixture of two states. Here is what a
 PC needs besides: the pinned root, one file in which everything that must not be forgotten becomes durable at once, the
