@@ -217,3 +217,61 @@ async def pour(
         elif outcome is not None:
             raise outcome
     return done
+
+
+@dataclass
+class Stormed:
+    """What came of a storm: receipts by kiosk, connections opened, and how often a kiosk was told to wait."""
+
+    receipts: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    connections: int = 0
+    told_to_wait: int = 0
+    cut: int = 0
+
+
+async def storm(service: Served, envelopes: Sequence[bytes], *, at_once: int, seed: int, shortest_s: float) -> Stormed:
+    """All kiosks of a country come back at the same moment, each over a new connection with what it has left to send.
+
+    A kiosk that is cut or told to wait comes again after a pause that doubles, with as much of chance in it.
+
+    Args:
+        service: where to.
+        envelopes: one for each kiosk.
+        at_once: how many connections this machine may have open.
+        seed: of the pauses.
+        shortest_s: the first pause (a real kiosk's is the store's Retry-After).
+    """
+    done, random, room = Stormed(), Random(seed), asyncio.Semaphore(at_once)
+    context = service.tls()
+
+    async def once(number: int) -> bool:
+        address = (f"127.0.0.{2 + number % 100}", 0)  # a hundred schools
+        async with room:
+            try:
+                reader, writer = await asyncio.open_connection(*service.address, ssl=context, local_addr=address)
+            except OSError:
+                done.cut += 1
+                return False
+            done.connections += 1
+            try:
+                got = await ask(reader, writer, envelopes[number])
+            except (OSError, asyncio.IncompleteReadError):
+                done.cut += 1
+                return False
+            finally:
+                writer.transport.abort()
+        if got.status == 200:
+            done.receipts[number] = got.body
+        else:
+            assert (got.status, b"retry-after: " in got.headers) == (503, True)
+            done.told_to_wait += 1
+        return got.status == 200
+
+    async def kiosk(number: int) -> None:
+        pause_s = shortest_s
+        while not await once(number):
+            await asyncio.sleep(pause_s * random.uniform(1, 2))
+            pause_s = min(pause_s * 2, 30)
+
+    await asyncio.gather(*(kiosk(number) for number in range(len(envelopes))))
+    return done
