@@ -27,6 +27,7 @@ from sync.errors import SyncError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from centralstore.records import ScoredAttempt
     from centralstore.store import Store
 
 Extend: TypeAlias = "Callable[[FastAPI, Store], None]"
@@ -315,14 +316,17 @@ def _readiness(arguments: argparse.Namespace) -> int:
 def _score(arguments: argparse.Namespace) -> int:
     from centralstore.counter import open_store
     from centralstore.opening import opened_packages
-    from centralstore.scoring import opener_for, score_attempt
+    from centralstore.scoring import opener_for, reset_attempts, score_attempt, with_two_attempts
 
     held = read_results_keys(arguments.results_key)
+    singly: list[ScoredAttempt] = []
+    reset: set[str] = set()
     with open_store(arguments.folder) as store:
-        scored = [
-            score_attempt(found.attempt, found.envelopes, found.package, opener_for(found.package, held), found.known)
-            for found in opened_packages(store, arguments, arguments.sitting)
-        ]
+        for found in opened_packages(store, arguments, arguments.sitting):
+            opener = opener_for(found.package, held)
+            singly.append(score_attempt(found.attempt, found.envelopes, found.package, opener, found.known))
+            reset |= reset_attempts(found.known)
+    scored = with_two_attempts(singly, reset)
     kept = Desk(arguments.folder).ask("keep-results", results=[dataclasses.asdict(entry) for entry in scored])
     faulty = sum(1 for entry in scored if entry.findings)
     print(f"{len(scored)} attempts scored, {kept['new']} new results held, {faulty} with findings.")

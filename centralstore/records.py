@@ -418,9 +418,13 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store itself knows of a sitting: roster by (candidate, part), orders by number, PCs' keys."""
+    """What the store itself knows of a sitting: roster by (candidate, part), orders by number, PCs' keys.
+
+    ``leaders`` are the user names, casefolded, of those who may unlock a screen at the PC itself.
+    """
 
     sitting: str
     enrolled: Mapping[tuple[str, str], Enrolled]
     orders: Mapping[int, Order]
     devices: Mapping[str, VerifyKey]
+    leaders: frozenset[str] = frozenset()

@@ -19,7 +19,7 @@ from centralstore.errors import SetUpError, StoreError
 from centralstore.keyfiles import add_rescore_options, read_results_keys
 from centralstore.opening import opened_packages
 from centralstore.records import ResultView, ScoredAttempt
-from centralstore.scoring import opener_for, score_attempt
+from centralstore.scoring import opener_for, reset_attempts, score_attempt, with_two_attempts
 from engine.errors import DataError, PanelError
 from engine.ids import ItemId
 from engine.panel import Panel
@@ -56,17 +56,20 @@ def run(arguments: argparse.Namespace) -> int:
     held = read_results_keys(arguments.results_key)
     scored: list[ScoredAttempt] = []
     used: set[str] = set()
+    reset: set[str] = set()
     with open_store(arguments.folder) as store:
         before = newest(store.held_results(arguments.sitting))
         for found in opened_packages(store, arguments, arguments.sitting):
             corrected = keys_for(found.package, plain, arguments.keys.name)
             used |= set(corrected)
+            reset |= reset_attempts(found.known)
             opener = opener_for(found.package, held)
             scored.append(
                 score_attempt(found.attempt, found.envelopes, found.package, opener, found.known, corrected=corrected)
             )
     if unused := sorted(set(plain) - used):
         raise SetUpError(str(arguments.keys), f"no release here has the items {', '.join(unused)}", "Correct the ids.")
+    scored = with_two_attempts(scored, reset)
     changed = [entry for entry in scored if _differs(entry, before.get(entry.attempt))]
     kept = Desk(arguments.folder).ask("keep-results", results=[dataclasses.asdict(entry) for entry in changed])
     print(f"{len(scored)} attempts scored again, {kept['new']} new scorings held; earlier ones are kept as they were.")

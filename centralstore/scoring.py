@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from centralstore.plain import to_plain
@@ -70,7 +71,8 @@ def replay_attempt(
     attempt: str, envelopes: Iterable[bytes], package: Package, opener: Opener, known: Known
 ) -> Replayed:
     """Open and replay one attempt, collecting everything that is not as it should be."""
-    bundle = read_envelopes(envelopes, opener, known.devices, attempt=attempt, erased=ERASABLE)
+    holder = _holder(attempt, known)
+    bundle = read_envelopes(envelopes, opener, known.devices, attempt=attempt, holder=holder, erased=ERASABLE)
     findings: list[Finding] = [
         _finding(f"journal.{fault.kind}", fault.sentence, segment=fault.segment) for fault in bundle.faults
     ]
@@ -92,6 +94,7 @@ def replay_attempt(
     ]
     findings += _against_time(given, events)
     findings += _against_orders(events, begun, known)
+    findings += _against_handovers(attempt, bundle, known)
     return Replayed(bundle, begun, replayed.attempt, tuple(findings))
 
 
@@ -275,6 +278,11 @@ def _against_orders(events: Iterable[Event], begun: AttemptBegun, known: Known) 
             kind, order = _ORDERED[type(event)], event.order
         else:
             continue
+        if isinstance(event, Unlocked) and not order and event.by.casefold() not in known.leaders:
+            sentence = (
+                "The journal says that somebody unlocked it at the PC who is no test leader or test manager here."
+            )
+            findings.append(_finding("unlock.not_by_staff", sentence, number=number, at_ms=event.at_ms))
         given = known.orders.get(order)
         if order and not _fits(given, kind, begun, event):
             sentence = f"The journal applies order {order} as '{kind}'; the store gave no such order to this candidate."
@@ -291,3 +299,58 @@ def _fits(order: Order | None, kind: str, begun: AttemptBegun, event: Event) -> 
     if isinstance(event, ExtraTimeGiven) and order.data.get("extra_ms") != event.extra_ms:
         return False
     return order.data.get("attempt", begun.attempt) == begun.attempt
+
+
+def _holder(attempt: str, known: Known) -> str:
+    """The PC that the last order handed an attempt to; "" when none did, or whichever PC came first."""
+    named = [str(order.data.get("to_device", "")) for order in _handovers(attempt, known)]
+    return named[-1] if named else ""
+
+
+def _handovers(attempt: str, known: Known) -> list[Order]:
+    orders = (known.orders[number] for number in sorted(known.orders))
+    return [order for order in orders if order.kind == "permit_handover" and order.data.get("attempt") == attempt]
+
+
+def _against_handovers(attempt: str, bundle: AttemptBundle, known: Known) -> list[Finding]:
+    """Every change of PC in the line that counts, held against the orders that let the attempt move."""
+    permits = _handovers(attempt, known)
+    findings: list[Finding] = []
+    for before, after in pairwise(preamble.header for preamble in bundle.preambles):
+        if before.device == after.device:
+            continue
+        if not any(_lets(order, before.device, after.device) for order in permits):
+            sentence = f"The attempt went from PC {before.device} to {after.device}; no order let it."
+            findings.append(_finding("handover.not_ordered", sentence, segment=after.segment))
+    return findings
+
+
+def _lets(order: Order, before: str, after: str) -> bool:
+    return order.data.get("to_device", "") in {"", after} and order.data.get("from_device", "") in {"", before}
+
+
+def with_two_attempts(scored: Sequence[ScoredAttempt], reset: Collection[str]) -> list[ScoredAttempt]:
+    """The same, with a finding on each of several attempts of one candidate at one part that all seem to count.
+
+    Args:
+        scored: what was scored.
+        reset: the attempts that an order reset; of those left, one should stand for each candidate and part.
+    """
+    standing: dict[tuple[str, str, str], list[str]] = {}
+    for each in scored:
+        if each.candidate and each.attempt not in reset and each.data.get("phase") != Phase.RESET.value:
+            standing.setdefault((each.sitting, each.candidate, each.part), []).append(each.attempt)
+    return [_beside(each, standing.get((each.sitting, each.candidate, each.part), [])) for each in scored]
+
+
+def _beside(scored: ScoredAttempt, standing: Sequence[str]) -> ScoredAttempt:
+    others = [attempt for attempt in standing if attempt != scored.attempt]
+    if scored.attempt not in standing or not others:
+        return scored
+    sentence = f"The candidate has another attempt at this part, and none was reset: {', '.join(sorted(others))}."
+    return replace(scored, findings=(*scored.findings, _finding("attempt.two", sentence)))
+
+
+def reset_attempts(known: Known) -> frozenset[str]:
+    """The attempts of a sitting that an order reset."""
+    return frozenset(str(order.data.get("attempt", "")) for order in known.orders.values() if order.kind == "reset")

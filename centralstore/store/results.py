@@ -13,8 +13,18 @@ from centralstore.records import Enrolled, Known, ResultView, ScoredAttempt
 from centralstore.rights import EVERYWHERE, Act, Actor
 from centralstore.store.keeper import Keeper, Where
 from centralstore.store.log import append
-from centralstore.tables import Candidate, Device, Enrolment, GivenOrder, KeptEnvelope, KeptRelease, KeptResult
-from centralstore.words import ResultState
+from centralstore.tables import (
+    Account,
+    Candidate,
+    Device,
+    Enrolment,
+    GivenOrder,
+    KeptEnvelope,
+    KeptRelease,
+    KeptResult,
+    Sitting,
+)
+from centralstore.words import ResultState, Role
 from sync.keys import VerifyKey
 from sync.orders import SignedOrder
 
@@ -108,6 +118,7 @@ class Results(Keeper):
                 },
                 orders={row.number: SignedOrder.model_validate_json(row.data).order for row in orders},
                 devices={row.id: VerifyKey(row.ed25519) for row in session.exec(select(Device)).all()},
+                leaders=_leaders(session, sitting),
             )
 
         return self._read(work)
@@ -149,6 +160,19 @@ class Results(Keeper):
         session.flush()
         append(session.connection(), [result_leaf(row)])
         return 1
+
+
+def _leaders(session: Session, sitting: str) -> frozenset[str]:
+    """Who may unlock at the PC: test leaders and test managers of the room, also those whose access ended since."""
+    row = session.get(Sitting, sitting)
+    if row is None:
+        return frozenset()
+    query = select(Account.user).where(
+        Account.site == row.site,
+        col(Account.room).in_((EVERYWHERE, row.room)),
+        col(Account.role).in_((Role.TEST_LEADER.value, Role.TEST_MANAGER.value)),
+    )
+    return frozenset(user.casefold() for user in session.exec(query).all())
 
 
 def _all_results(session: Session, sitting: str) -> tuple[ResultView, ...]:

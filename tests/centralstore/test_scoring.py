@@ -149,17 +149,71 @@ async def test_a_missing_envelope_is_a_finding(site: Site) -> None:
     assert "journal.missing_records" in kinds(score(site)[0])
 
 
-async def test_an_attempt_over_two_segments_and_pcs_is_one_attempt(site: Site) -> None:
+async def moved(site: Site, to_device: str = "") -> int:
+    """An attempt that went on at another PC, with an order to that one where it is named; how many facts it has."""
     pc = await site.open_pc("reading")
     other = await site.enrol("PC 8")
     events = events_of(running("reading").take(lambda _attempt: 3), pc.id)
+    await pc.ask("POST", "/v1/progress", pc.report(attempt=FIRST))
+    if to_device:
+        target = other.id if to_device == "other" else ""
+        where = ("s1", "100234", "reading")
+        site.store.permit_handover(site.leader, *where, to_device=target, reason="skjermen er svart")
     first = site.journal(pc, FIRST).write(events[:9])
     second = site.journal(other, FIRST, after=first).write(events[9:])
     for data in [*second.envelopes(), *first.envelopes()]:
         await pc.ask("POST", "/v1/envelopes", data)
+    return len(events)
+
+
+@pytest.mark.parametrize("to_device", ["other", "any"])
+async def test_an_attempt_over_two_segments_and_pcs_is_one_attempt(site: Site, to_device: str) -> None:
+    count = await moved(site, to_device)
     result = score(site)[0]
     assert kinds(result) == []
-    assert result.data["events"] == len(events)
+    assert result.data["events"] == count
+
+
+async def test_a_change_of_pc_that_no_order_let_is_a_finding(site: Site) -> None:
+    await moved(site)
+    assert kinds(score(site)[0]) == ["handover.not_ordered"]
+
+
+async def test_the_line_of_the_pc_that_an_order_named_counts_and_the_other_is_a_fork(site: Site) -> None:
+    pc = await site.open_pc("reading")
+    other = await site.enrol("PC 8")
+    events = events_of(running("reading").take(lambda _attempt: 3), pc.id)
+    await pc.ask("POST", "/v1/progress", pc.report(attempt=FIRST))
+    where = ("s1", "100234", "reading")
+    site.store.permit_handover(site.leader, *where, to_device=other.id, reason="skjermen er svart")
+    first = site.journal(pc, FIRST).write(events[:9])
+    mine = site.journal(pc, FIRST, after=first).write(events[9:])
+    theirs = site.journal(other, FIRST, after=first).write(events[9:12])
+    for data in [*first.envelopes(), *mine.envelopes(), *theirs.envelopes()]:
+        await pc.ask("POST", "/v1/envelopes", data)
+    result = score(site)[0]
+    assert result.data["events"] == 12
+    assert "journal.fork" in kinds(result)
+    assert "handover.not_ordered" not in kinds(result)
+
+
+@pytest.mark.parametrize(("by", "found"), [("Lars", []), ("mona", []), ("vera", ["unlock.not_by_staff"])])
+async def test_an_unlock_at_the_pc_is_held_against_the_rooms_leaders(site: Site, by: str, found: list[str]) -> None:
+    await site.open_pc("reading")
+    events = honest(site)
+    last = events[-1].at_ms
+    unlocked = [*events[:-1], Locked(last, "focus_lost"), Unlocked(last, 0, by), events[-1]]
+    await send(site, unlocked)
+    assert [kind for kind in kinds(score(site)[0]) if kind == "unlock.not_by_staff"] == found
+
+
+async def test_two_attempts_of_a_candidate_at_one_part_are_a_finding_unless_one_was_reset(site: Site) -> None:
+    pc = await site.open_pc("reading")
+    await send(site, honest(site))
+    await send(site, events_of(running("reading"), pc.id, attempt=SECOND), attempt=SECOND)
+    results = score(site)
+    assert [kind for result in results for kind in kinds(result) if kind == "attempt.two"] == ["attempt.two"] * 2
+    assert SECOND in str(next(result for result in results if result.attempt == FIRST).findings[-1]["sentence"])
 
 
 async def test_scoring_twice_keeps_one_result(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
