@@ -177,6 +177,24 @@ def test_an_order_the_store_signed_anew_breaks_the_chain_and_is_not_the_one_in_t
     assert {"orders signed and chained", "orders in the log"} <= forger.change("orders.json", forge).seal().found()
 
 
+def test_orders_of_a_relay_count_where_the_store_lent_it_the_sitting(forger: Forger) -> None:
+    relay = SigningKey.create()
+
+    def by_relay(plain: Any) -> None:
+        order = Order.model_validate(plain["orders"][2]["order"])
+        plain["orders"][2] = sign_order(order, relay).model_dump(mode="json")
+
+    def lend(body: Any, key: SigningKey) -> None:
+        delegation = {"sitting": "s1", "number": 1, "order_key": relay.public.hex}
+        body["delegations"] = [forger.sign("delegation", delegation, key).decode()]
+
+    forger.change("orders.json", by_relay).relog().seal()
+    assert "orders signed and chained" in forger.found()
+    assert forger.seal(lambda body: lend(body, forger.keys.ticket)).found() == set()
+    found = forger.seal(lambda body: lend(body, SigningKey.create())).found()
+    assert {"delegations to relays", "orders signed and chained"} <= found
+
+
 def test_an_acknowledgement_of_an_order_that_is_not_there_is_found(forger: Forger) -> None:
     row = {"applied_ms": 1, "device": forger.room.site.pcs[0].id, "number": 99, "received_ms": 2}
     assert "orders acknowledged" in forger.put("acks.json", [row]).seal().found()
