@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,7 @@ from tests.proverom.seat import ask, first_answer
 from tests.proverom.test_sitting import results
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.proverom.conftest import ExamRoom, MakeRoom
@@ -53,6 +56,22 @@ def outbox(seat: Seat) -> Outbox:
     return Outbox(seat.folder.journals, device_key=seat.keys.signing, receipt_key=seat.enrolment.key("receipt_key"))
 
 
+DATABASE = ("store.sqlite", "store.sqlite-wal")
+
+
+def kept(exam: ExamRoom) -> set[str]:
+    """The envelopes in the store's database."""
+    with closing(sqlite3.connect(f"file:{exam.room.store / 'store.sqlite'}?mode=ro", uri=True)) as database:
+        return {row[0] for row in database.execute("SELECT sha256 FROM keptenvelope")}
+
+
+def put_back(exam: ExamRoom, backup: Mapping[str, bytes]) -> None:
+    """Replace the database by an earlier state of it."""
+    (exam.room.store / "store.sqlite-shm").unlink(missing_ok=True)
+    for name, data in backup.items():
+        (exam.room.store / name).write_bytes(data)
+
+
 def assert_scored_as_on_the_glass(exam: ExamRoom, capsys: pytest.CaptureFixture[str], digest: str) -> None:
     """The store replays to the very state that the last candidate's PC had, with nothing to remark."""
     found = results(exam, capsys)["reading"]
@@ -61,19 +80,18 @@ def assert_scored_as_on_the_glass(exam: ExamRoom, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.rule("NP-4.12-4")
-def test_a_store_killed_while_candidates_answer_has_everything_when_it_is_back(
-    exam_room: MakeRoom, capsys: pytest.CaptureFixture[str]
+def test_a_store_killed_while_candidates_answer_and_restored_later_has_everything(
+    exam_room: MakeRoom, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("kiosk.resending.START_SPREAD_S", 0.0)
     exam = exam_room("reading", pcs=2)
     one, two = begun(exam, 2)
     port = int(exam.room.url.rsplit(":", 1)[1])
     answer_one(one)
     exam.room.kill_service()  # SIGKILL, with answers under way
+    backup = {name: (exam.room.store / name).read_bytes() for name in DATABASE}
     answer_one(one)
     answer_one(two)
-    exam.room.start_service(port)
-    answer_one(two)
-    exam.room.kill_service()
     for seat in (one, two):
         seat.answer_reading()
         assert seat.attempt.phase is Phase.SUBMITTED
@@ -83,10 +101,19 @@ def test_a_store_killed_while_candidates_answer_has_everything_when_it_is_back(
     exam.room.start_service(port)
     for seat in (one, two):
         seat.until(DeliveredScreen)
-        digest = state_sha256(seat.attempt)
-        attempt = seat.attempt.id
+    delivered = kept(exam)
+    digest, attempt = state_sha256(two.attempt), two.attempt.id
+
+    exam.room.kill_service()
+    put_back(exam, backup)  # a day later the store's disk is gone, and the backup knows of no answer but the first
+    assert len(kept(exam)) < len(delivered)
+    exam.room.start_service(port)
+    for seat in (one, two):
+        seat.restart()
+    one.until_true(lambda: kept(exam) == delivered)
+    for seat in (one, two):
         seat.close()
-        assert outbox(seat).delivered(attempt).is_complete
+    assert outbox(two).delivered(attempt).is_complete
     assert_scored_as_on_the_glass(exam, capsys, digest)
 
 
