@@ -9,11 +9,11 @@ from typing import Annotated
 
 from fastapi import FastAPI, Query, Response
 
-from centralstore.door import away, canonical, octets
+from centralstore.door import Figures, away, canonical, octets
 from centralstore.store import Store
 from sync.canonical import MAX_INT
 
-Size = Annotated[int, Query(ge=1, le=MAX_INT)]
+Size = Annotated[int, Query(ge=1, le=MAX_INT), Figures]
 
 
 def add_log_routes(app: FastAPI, store: Store) -> None:
@@ -29,7 +29,7 @@ def add_log_routes(app: FastAPI, store: Store) -> None:
         return canonical({"first": first, "last": to, "path": [step.hex() for step in path]})
 
     @app.get("/v1/log/inclusion")
-    async def inclusion(index: Annotated[int, Query(ge=0, le=MAX_INT)], size: Size) -> Response:
+    async def inclusion(index: Annotated[int, Query(ge=0, le=MAX_INT), Figures], size: Size) -> Response:
         found = await away(lambda: store.inclusion(index, size))
         path = [step.hex() for step in found.path]
         return canonical({"index": index, "leaf": found.leaf.hex(), "path": path, "size": size})

@@ -36,8 +36,8 @@ class _RelayDoor:
         body = await read_body(request, limit)
         claimed = claimed_device(request.headers)
         key = await away(lambda: self._store.relay_key(claimed))
-        query = request.scope["query_string"].decode("ascii")
-        path = request.scope["raw_path"].decode("ascii") + (f"?{query}" if query else "")
+        query = request.scope["query_string"].decode("ascii", "replace")
+        path = request.scope["raw_path"].decode("ascii", "replace") + (f"?{query}" if query else "")
         now_ms = self._store.now_ms()
         return _Relay(verify_request(request.headers, request.method, path, body, key, now_ms, self._nonces), body)
 

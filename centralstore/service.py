@@ -13,13 +13,27 @@ import json
 import os
 from typing import Annotated, Final
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import Field
 
 from centralstore.counter import perform
+from centralstore.description import describe
 from centralstore.desk import COMMAND_PATH, SECRET_HEADER, CommandRequest
-from centralstore.door import MESSAGE_BYTES, Door, Id, answer_errors, away, canonical, octets, parsed, read_body
+from centralstore.door import (
+    MESSAGE_BYTES,
+    Door,
+    Figures,
+    Id,
+    PathId,
+    answer_errors,
+    away,
+    canonical,
+    octets,
+    only_known_queries,
+    parsed,
+    read_body,
+)
 from centralstore.errors import DamagedError, WrongPasswordError
 from centralstore.height import LogHeight
 from centralstore.lane import PATH, EnvelopeRoute
@@ -62,7 +76,14 @@ def build_app(store: Store, *, command_secret: str = "") -> FastAPI:
         store: an open store.
         command_secret: what the store owner's commands show (`centralstore.desk`); "" takes none.
     """
-    app = FastAPI(title="Prøverom store", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    app = FastAPI(
+        title="Prøverom store",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        redirect_slashes=False,
+        dependencies=[Depends(only_known_queries)],
+    )
     app.state.store = store
     answer_errors(app)
     door = Door(store)
@@ -75,6 +96,7 @@ def build_app(store: Store, *, command_secret: str = "") -> FastAPI:
     add_relay_routes(app, store, door)
     if command_secret:
         _add_command_route(app, store, command_secret)
+    describe(app)
     return app
 
 
@@ -126,7 +148,7 @@ def _add_sitting_routes(app: FastAPI, store: Store, door: Door) -> None:
         return octets(await away(lambda: store.share(caller.device, sitting)))
 
     @app.get("/v1/releases/{release}")
-    async def release(request: Request, release: str) -> Response:
+    async def release(request: Request, release: PathId) -> Response:
         caller = await door.caller(request)
         path = await away(lambda: store.release_file(caller.device, release))
         return FileResponse(path, media_type="application/octet-stream")
@@ -137,8 +159,8 @@ def _add_order_routes(app: FastAPI, store: Store, door: Door) -> None:
     async def orders(
         request: Request,
         sitting: Id,
-        after: Annotated[int, Query(ge=0, le=MAX_INT)] = 0,
-        wait_ms: Annotated[int, Query(ge=0, le=LONGEST_WAIT_MS)] = 0,
+        after: Annotated[int, Query(ge=0, le=MAX_INT), Figures] = 0,
+        wait_ms: Annotated[int, Query(ge=0, le=LONGEST_WAIT_MS), Figures] = 0,
     ) -> Response:
         caller = await door.caller(request)
         await away(lambda: store.require_device_sitting(caller.device, sitting))
@@ -191,7 +213,7 @@ def _add_delivery_routes(app: FastAPI, store: Store, door: Door) -> None:
         return canonical([json.loads(data) for data in found])
 
     @app.get("/v1/attempts/{attempt}/envelopes")
-    async def handover(request: Request, attempt: str) -> Response:
+    async def handover(request: Request, attempt: PathId) -> Response:
         caller = await door.caller(request)
         found = await away(lambda: store.handover_envelopes(caller.device, attempt))
         return canonical([base64.b64encode(data).decode("ascii") for data in found])
