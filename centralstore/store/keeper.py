@@ -144,11 +144,26 @@ class Keeper:
         *,
         is_allowed: bool,
     ) -> None:
+        name = act.name.lower() if isinstance(act, Act) else act
+        self._note(session, (actor.user, actor.role.value), name, where, detail, is_allowed=is_allowed)
+
+    def _note(
+        self,
+        session: Session,
+        who: tuple[str, str],
+        act: str,
+        where: Where,
+        detail: dict[str, object],
+        *,
+        is_allowed: bool,
+    ) -> None:
+        """Log an act, with its leaf; ``who`` is name and role."""
+        user, role = who
         row = Audit(
             at_ms=self.now_ms(),
-            user=actor.user,
-            role=actor.role.value,
-            act=act.name.lower() if isinstance(act, Act) else act,
+            user=user,
+            role=role,
+            act=act,
             site=where.site,
             room=where.room,
             sitting=where.sitting,

@@ -323,6 +323,12 @@ DEEDS: dict[str, tuple[Deed, str, str]] = {
         "result", "past the store",
     ),
     "PC: its key exchanged": (sql("update device set ed25519 = zeroblob(32)"), "envelope", "its data was changed"),
+    "PC: a stranger's, cleared": (
+        sql("insert into device select 'pc-0123456789abcdef', name, site, room, x25519, zeroblob(32), 'cleared',"
+            " enrolled_ms, 0 from device limit 1"),
+        "PC", "nobody enrolled it",
+    ),
+    "PC: revoked, without an act": (sql("update device set state = 'revoked'"), "PC", "by the acts in the log cleared"),
     "leaf: changed": (
         sql("update logleaf set leaf = zeroblob(32) where kind = 'receipt'"), "receipt", "not what was logged",
     ),
@@ -348,6 +354,8 @@ NOT_EXPORTED = {
     "envelope: received earlier",
     "order: its row",
     "order: given earlier",
+    "PC: a stranger's, cleared",
+    "PC: revoked, without an act",
 }
 """Does not travel: the last act is of no sitting; of checkpoints only the newest goes along; of envelopes and orders
 the signed receipt and the signed order do, not the columns beside them."""
@@ -356,8 +364,8 @@ the signed receipt and the signed order do, not the columns beside them."""
 def test_an_untouched_store_has_no_finding(kept: Kept, tmp_path: Path) -> None:
     report = kept.check(*kept.cosigned)
     assert report.findings == ()
-    assert report.leaves == sum(report.counts.values())
-    assert {"receipt", "conflict", "order", "result", "audit", "checkpoint"} == set(report.counts)
+    assert report.leaves == sum(count for kind, count in report.counts.items() if kind != "PC")
+    assert {"receipt", "conflict", "order", "result", "audit", "checkpoint", "PC"} == set(report.counts)
     (found,) = kept.verified(tmp_path / "out")
     assert CONFLICT in found
 
