@@ -19,7 +19,19 @@ from administration.offers import Standpoint
 from administration.texts import Language
 from administration.watch import Watch
 from centralstore.errors import NotFoundError
-from centralstore.records import Board, ConflictView, ExitView, OrderView, PartView, ProgressView, SeatView, SittingView
+from centralstore.records import (
+    Board,
+    BorrowingView,
+    ConflictView,
+    ContradictionView,
+    ExitView,
+    LendingView,
+    OrderView,
+    PartView,
+    ProgressView,
+    SeatView,
+    SittingView,
+)
 from centralstore.rights import Act, Actor, permits
 from centralstore.store import Store
 from centralstore.words import Attendance
@@ -39,6 +51,9 @@ class Room:
     orders: tuple[OrderView, ...]
     exits: tuple[ExitView, ...]
     conflicts: tuple[ConflictView, ...]
+    lending: LendingView | None = None
+    borrowing: BorrowingView | None = None
+    contradictions: tuple[ContradictionView, ...] = ()
 
     @property
     def sitting(self) -> SittingView:
@@ -137,4 +152,9 @@ class Rooms:
         moment = moment_of(board, orders, exits)
         view = room_view(board, moment, lambda key, suggestion: self._watch.first_seen(f"{sitting}/{key}", suggestion))
         conflicts = self.store.conflicts(actor, sitting)
-        return Room(actor, board, self.store.programme(sitting), moment, view, orders, exits, conflicts)
+        return Room(
+            *(actor, board, self.store.programme(sitting), moment, view, orders, exits, conflicts),
+            lending=self.store.lending(actor, sitting),
+            borrowing=self.store.borrowing(sitting),
+            contradictions=self.store.contradictions(actor, sitting),
+        )

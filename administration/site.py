@@ -22,6 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from administration.acts import SEAT_ACTS, SITTING_ACTS, Call, Do
 from administration.board import Group
 from administration.door import (
+    LONGEST_TOKEN,
+    SESSION_COOKIE,
     Door,
     Visit,
     end_session,
@@ -37,7 +39,17 @@ from administration.oslo import clock, day
 from administration.rooms import Room, Rooms
 from administration.seatpage import seat_forms, timeline
 from administration.texts import Language, say
-from administration.wording import chips, crowd_words, error_words, is_shown, person, status_words, tile_words
+from administration.wording import (
+    chips,
+    contradiction_words,
+    crowd_words,
+    error_words,
+    is_shown,
+    person,
+    relay_line,
+    status_words,
+    tile_words,
+)
 from centralstore.errors import StoreError
 from centralstore.records import SittingView
 from centralstore.rights import Act
@@ -51,7 +63,7 @@ POLL_SECONDS: Final = 5.0
 
 HEADERS: Final[Mapping[bytes, bytes]] = {
     b"content-security-policy": (
-        b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
+        b"default-src 'none'; object-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
         b" form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     b"x-content-type-options": b"nosniff",
@@ -60,7 +72,7 @@ HEADERS: Final[Mapping[bytes, bytes]] = {
     b"cross-origin-opener-policy": b"same-origin",
     b"cross-origin-resource-policy": b"same-origin",
     b"permissions-policy": b"camera=(), microphone=(), geolocation=()",
-    b"strict-transport-security": b"max-age=31536000",
+    b"strict-transport-security": b"max-age=31536000; includeSubDomains",
     b"cache-control": b"no-store",
 }
 
@@ -208,11 +220,13 @@ class _Pages:
     async def log_in(self, request: Request) -> Response:
         """Who gives a staff account's name and password gets a session; a candidate's open nothing here."""
         form = await self.door.stranger_form(request)
-        user, password = form.text("user")[:64], form.fields.get("password", "")[:256]
+        user, password = form.text("user")[:64], form.fields.get("password", "")
         try:
             actor = await _away(lambda: self._store.log_in(user, password))
         except StoreError as error:
             return self._login_page(request, error_words(language_of(request), error), error.status)
+        former = request.cookies.get(SESSION_COOKIE, "")[:LONGEST_TOKEN]
+        await _away(lambda: self._store.end_session(former))
         token = await _away(lambda: self._store.start_session(actor))
         response = RedirectResponse("/sittings", status_code=303)
         keep_session(response, token, SESSION_MS // 1000)
@@ -298,7 +312,12 @@ class _Pages:
             "groups": groups,
             "words": {tile.candidate: tile_words(language, tile) for tile in room.view.tiles},
             "chips": chips(language, room.view),
-            "crowds": [*_conflicts(room, language), *(crowd_words(language, crowd) for crowd in room.view.crowds)],
+            "crowds": [
+                *_conflicts(room, language),
+                *(contradiction_words(language, found) for found in room.contradictions),
+                *(crowd_words(language, crowd) for crowd in room.view.crowds),
+            ],
+            "relay_line": relay_line(language, room.lending, room.borrowing),
             "show": show,
             "is_by_seat": is_by_seat,
             "next_act": _next_act(room, language),

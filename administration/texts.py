@@ -147,6 +147,51 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "{count} leveringar er i strid med det som alt er levert. Det første er halde. Sei frå til prøveansvarleg.",
         "{count} deliveries contradict what was delivered before. The first is kept. Tell the test manager.",
     ),
+    "relay.forwarded": (
+        "Videresendt {count} av {total}.",
+        "Vidaresend {count} av {total}.",
+        "Forwarded {count} of {total}.",
+    ),
+    "relay.returned": (
+        "Levert tilbake til {name}. Alt gjøres der nå. Videresendt {count} av {total}.",
+        "Levert tilbake til {name}. Alt blir gjort der no. Vidaresend {count} av {total}.",
+        "Returned to {name}. Everything is done there now. Forwarded {count} of {total}.",
+    ),
+    "relay.lent": (
+        "Lånt ut til {name} ({url}). Alt gjøres der til det er levert tilbake.",
+        "Lånt ut til {name} ({url}). Alt blir gjort der til det er levert tilbake.",
+        "Lent to {name} ({url}). Everything is done there until it is returned.",
+    ),
+    "relay.taken_back": (
+        "Tatt tilbake fra {name} uten at den leverte: {reason}. To lister kan finnes.",
+        "Teken tilbake frå {name} utan at ho leverte: {reason}. To lister kan finnast.",
+        "Taken back from {name} without its return: {reason}. Two lists may exist.",
+    ),
+    "contradiction.order": (
+        "De to stedene har gitt hver sin ordre med samme nummer ({subject}). Den her er beholdt.",
+        "Dei to stadene har gitt kvar sin ordre med same nummer ({subject}). Den her er halden.",
+        "The two gave different orders of one number ({subject}). The one here is kept.",
+    ),
+    "contradiction.attendance": (
+        "Oppmøtet til {candidate} er ført ulikt de to stedene. Det som står her, er beholdt.",
+        "Oppmøtet til {candidate} er ført ulikt dei to stadene. Det som står her, er halde.",
+        "Attendance of {candidate} differs between the two. What stands here is kept.",
+    ),
+    "contradiction.candidate": (
+        "Kandidat {candidate} er ført ulikt de to stedene. Det som står her, er beholdt.",
+        "Kandidat {candidate} er ført ulikt dei to stadene. Det som står her, er halde.",
+        "Candidate {candidate} differs between the two. What stands here is kept.",
+    ),
+    "contradiction.two_attempts": (
+        "Kandidat {candidate} har to gjennomføringer av samme delprøve. Si fra til prøveansvarlig.",
+        "Kandidat {candidate} har to gjennomføringar av same delprøve. Sei frå til prøveansvarleg.",
+        "Candidate {candidate} has two attempts at one part. Tell the test manager.",
+    ),
+    "error.lent": (
+        "Det gjøres ikke her nå: prøvepartiet er lånt ut. Rommet forteller hvor.",
+        "Det blir ikkje gjort her no: prøvepartiet er lånt ut. Rommet fortel kvar.",
+        "This is not done here now: the sitting is lent. The room page says where.",
+    ),
     "crowd.waiting_delivery": (
         "{count} venter på levering. Svarene er på PC-ene.",
         "{count} ventar på levering. Svara er på PC-ane.",

@@ -11,6 +11,7 @@ from administration.oslo import clock
 from administration.texts import TEXTS, Language, say
 from centralstore.errors import (
     FieldError,
+    LentError,
     LogInPausedError,
     NoRightError,
     NotFoundError,
@@ -21,6 +22,8 @@ from centralstore.errors import (
     TakenError,
     WrongPasswordError,
 )
+from centralstore.records import BorrowingView, ContradictionView, LendingView
+from centralstore.words import LendingState
 
 UNLOCKING: Final = {Status.LOCKED: "act.unlock.short", Status.RESTARTED: "act.continue.short"}
 """What one press answers; everything else opens the seat."""
@@ -130,7 +133,7 @@ def _error_key(error: StoreError | AdministrationError, act: str) -> str:
         return error.text
     if isinstance(error, FieldError) and f"error.field.{error.field}" in TEXTS:
         return f"error.field.{error.field}"
-    if isinstance(error, StateError) and act in _ACT_ERRORS and not isinstance(error, TakenError):
+    if isinstance(error, StateError) and act in _ACT_ERRORS and not isinstance(error, TakenError | LentError):
         return _ACT_ERRORS[act]
     return next((text for kind, text in _STORE_ERRORS if isinstance(error, kind)), "error.fault")
 
@@ -143,6 +146,7 @@ _STORE_ERRORS: Final = (
     (NoRightError, "error.no_right"),
     (NotFoundError, "error.not_found"),
     (TakenError, "error.taken"),
+    (LentError, "error.lent"),
     (StateError, "error.wrong_state"),
     (RequestError, "error.form"),
     (SurroundingsError, "error.surroundings"),
@@ -151,3 +155,19 @@ _STORE_ERRORS: Final = (
 
 def _figure(minutes: int | None) -> str:
     return "" if minutes is None else str(minutes)
+
+
+def relay_line(language: Language, lending: LendingView | None, borrowing: BorrowingView | None) -> str:
+    """Where the sitting is given, where that is not simply here, and how much is forwarded; "" = here."""
+    if borrowing is not None:
+        key = "relay.returned" if borrowing.is_returned else "relay.forwarded"
+        return say(language, key, name=borrowing.central, count=borrowing.forwarded, total=borrowing.kept)
+    if lending is None or lending.state is LendingState.RETURNED:
+        return ""
+    key = "relay.lent" if lending.state is LendingState.LENT else "relay.taken_back"
+    return say(language, key, name=lending.name, url=lending.url, reason=lending.reason)
+
+
+def contradiction_words(language: Language, found: ContradictionView) -> str:
+    """What two stores or two PCs tell differently of one sitting."""
+    return say(language, f"contradiction.{found.kind.value}", candidate=found.candidate, subject=found.subject)
