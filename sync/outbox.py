@@ -45,6 +45,7 @@ class _Packed(Message):
     first: Count
     kind: Literal["packed"]
     last: Count
+    previous: Hash
     segment: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     sha256: Hash
 
@@ -380,6 +381,7 @@ class Outbox:
                 first=found[0],
                 kind="packed",
                 last=found[1],
+                previous=previous,
                 segment=scan.header.segment,
                 sha256=envelope_sha256(data),
             )
@@ -453,7 +455,8 @@ class Outbox:
             return
         entry = parse_model(_Packed, plain, "outbox ledger")
         planned = self._packed.setdefault(entry.segment, [])
-        if entry.first > (planned[-1].last if planned else -1):
+        # A line that the disk refused is missing before this one: what follows it is packed anew, from there on.
+        if entry.previous == (planned[-1].sha256 if planned else NO_HASH):
             planned.append(entry)
 
     def _append(self, line: bytes) -> None:

@@ -146,6 +146,27 @@ def test_a_lost_or_torn_ledger_costs_only_sending_again() -> None:
         assert outbox(disk).pending() == ()
 
 
+def test_after_a_ledger_line_that_the_disk_refused_nothing_is_left_unsent_or_sent_in_conflict() -> None:
+    """Found by a simulated room: the line after the missing one was believed, and packed to other bytes."""
+    disk, store = SimulatedDisk(), MemoryStore()
+    box = outbox(disk)
+    writer = begin(disk)
+    segment = next(iter(writer.durable_counts()))
+    for number in range(3):
+        writer.append(answer(number), utc_ms=NOW)
+        writer.commit()
+        for parcel in box.pending({segment: number + 1}):
+            receipt = store.deliver(parcel.data)
+            if number != 2:  # the last answer is lost on its way
+                box.received(receipt)
+    lines = disk.read(FOLDER / LEDGER_NAME).split(b"\n")
+    second = next(line for line in lines if b'"kind":"packed"' in line and b'"first":1,' in line)
+    disk.put(FOLDER / LEDGER_NAME, b"\n".join(line for line in lines if line != second))
+    again = outbox(disk)
+    deliver_all(again, store)
+    assert again.delivered(BINDING.attempt).is_complete
+
+
 def test_a_receipt_that_is_forged_damaged_or_for_something_else_is_not_taken() -> None:
     disk, store = SimulatedDisk(), MemoryStore()
     wrote(disk, 5)
