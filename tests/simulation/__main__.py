@@ -1,4 +1,4 @@
-"""Play one simulated room: ``.venv/bin/python -m tests.simulation SEED [--trace] [--calm PCS]``."""
+"""Play one simulated room: ``.venv/bin/python -m tests.simulation SEED [--trace] [--calm PCS] [--count N]``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from tests.simulation.books import BrokenPromiseError
 from tests.simulation.place import forget_template
 from tests.simulation.world import Knobs, World
 
@@ -21,18 +22,26 @@ def main() -> int:
     given = parser.parse_args()
     failed: list[int] = []
     for seed in range(given.seed, given.seed + given.count):
-        world = World(seed, knobs=Knobs.calm(given.calm) if given.calm else None, tell=print if given.trace else None)
-        if given.small and world.knobs.pcs > 5:
+        world = World(seed, knobs=Knobs.calm(given.calm) if given.calm else None, tell=_say if given.trace else None)
+        if given.small and world.knobs.pcs > Knobs.SMALL:
             continue
-        time.process_time()
+        begun = time.process_time()
         try:
             world.run()
-        except AssertionError:
+        except (Exception, BrokenPromiseError) as error:  # noqa: BLE001 - told, and the next seed is played
             failed.append(seed)
+            _say(f"seed {seed} at {world.scheduler.now_ms} ms: {type(error).__name__}: {error}")
+        seconds = time.process_time() - begun
+        counts = dict(sorted(world.count.items()))
+        _say(f"seed {seed}: {world.knobs.pcs} PCs, {seconds:.2f} s, trace {world.digest[:16]}, {counts}")
     if given.count > 1:
-        pass
+        _say(f"{given.count} seeds, failed: {failed}")
     forget_template()
     return 1 if failed else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ State: TypeAlias = tuple[
 ]
 
 
-class BrokenPromiseError(AssertionError):
-    """An invariant of the room does not hold."""
+class BrokenPromiseError(BaseException):
+    """An invariant of the room does not hold. No program of the room may catch it and go on."""
 
 
 def state_of(attempt: Attempt) -> State:
@@ -52,8 +52,7 @@ class Book:
     slack_ms: int = 0
     down_since_ms: int | None = None
     last_end: Kind = "left"
-    is_given_up: bool = False
-    plays: dict[str, int] = field(default_factory=dict[str, int])
+    restarts: int = 0
 
     def see(self, attempt: Attempt, now_ms: int) -> None:
         """The screen shows the attempt so."""

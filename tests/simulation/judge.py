@@ -6,18 +6,31 @@ it did right. Each check raises `BrokenPromiseError` with what was promised and 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from centralstore.scoring import Replayed, opener_for, replay_attempt
 from centralstore.words import SittingState
-from engine.attempt import replay, state_sha256
-from engine.events import Event, Expelled, ExtraTimeGiven, IncidentNoted, LeftAlone, ResetByOrder, Unlocked
+from engine.attempt import Attempt, replay, state_sha256
+from engine.events import (
+    Answered,
+    Edited,
+    Event,
+    Expelled,
+    ExtraTimeGiven,
+    IncidentNoted,
+    LeftAlone,
+    ResetByOrder,
+    TopicChosen,
+    Unlocked,
+)
 from engine.state import Phase
 from itembank.package import Package, open_sealed
 from sync.bundle import read_journal
 from sync.envelope import verify
+from sync.errors import DamagedError
 from sync.journal import SUFFIX
 from sync.keys import VerifyKey
 from sync.receipt import Receipt, verify_receipt
@@ -26,13 +39,14 @@ from sync.segment import SegmentScan, recovery_opener, scan_segment
 from tests.simulation import exam
 from tests.simulation.books import Book, BrokenPromiseError, state_of
 from tests.simulation.people import ONGOING, SLIP_KINDS
-from tests.simulation.place import LEADER, SITTING, template
+from tests.simulation.place import LEADER, SITTING
 
 if TYPE_CHECKING:
     from kiosk.openings import Running
     from tests.simulation.pc import Pc, Run
     from tests.simulation.world import World
 
+ANSWERS: Final = (Answered, Edited, TopicChosen)
 ORDERED: Final = (ExtraTimeGiven, Expelled, LeftAlone, ResetByOrder, Unlocked)
 BESIDE: Final = frozenset({"journal.torn_tail", "journal.superseded", "journal.fork"})
 """Findings that faults of disks and hand-overs leave behind honestly; any other is a fault of ours."""
@@ -51,6 +65,9 @@ class Judge:
         self._looked_ms = 0
         self._scans: dict[str, tuple[int, SegmentScan | None]] = {}
         self._chance = world.chance()
+        self._told: dict[str, dict[str, str]] = {}
+        self._heard_ms: dict[tuple[str, str], int] = defaultdict(int)
+        self._frames: dict[str, tuple[str, int]] = {}
         self.moved: dict[str, set[str]] = defaultdict(set)
 
     # --- after every step ---------------------------------------------------------------------------------------------
@@ -65,6 +82,7 @@ class Judge:
         running = run.conductor.running
         if running is None:
             return
+        self._hear(pc, run, running)
         self._need_one_place(pc, running)
         self._need_time(pc, running)
         if self._chance.random() < READ_BACK and state.recovery is not None:
@@ -74,6 +92,30 @@ class Judge:
         left = [path.name for path in pc.disk.cache if path.name.startswith(SECRETS)]
         if left or run.room.state.packages or run.room.state.recovery is not None:
             raise BrokenPromiseError(f"{pc.name} knows that the sitting is closed and still has {left or 'content'}")
+
+    def begins(self, pc: Pc, book: Book) -> None:
+        """A new attempt: this PC was not told that the candidate is in this part, or was, at another one."""
+        reset = {str(order.data.get("attempt")) for order in self.world.leader.orders if order.kind == "reset"}
+        for other in self.world.books.values():
+            if (other.candidate, other.part) != (book.candidate, book.part) or other is book:
+                continue
+            if other.attempt in self._told.get(pc.name, ()) and other.attempt not in reset:
+                raise BrokenPromiseError(
+                    f"{pc.name} begins {book.part} of {book.candidate}, and was told of {other.attempt} at {other.pc}"
+                )
+            if other.attempt not in reset:
+                self.world.count["second attempts that no PC could know of"] += 1
+
+    def _hear(self, pc: Pc, run: Run, running: Running) -> None:
+        """How much of each recording really sounded, at all PCs together."""
+        step, rendering = running.attempt.step, run.player.rendering()
+        before = self._frames.pop(pc.name, None)
+        if step is None or rendering is None:
+            return
+        place = (running.attempt.id, step.item)
+        if before is not None and before[0] == f"{place}{id(run)}" and rendering.frame >= before[1]:
+            self._heard_ms[place] += (rendering.frame - before[1]) * 1000 // exam.RATE_HZ
+        self._frames[pc.name] = (f"{place}{id(run)}", rendering.frame)
 
     def _need_one_place(self, pc: Pc, running: Running) -> None:
         """No attempt goes on at two PCs, unless an order let it move and the one left behind has not heard of it."""
@@ -113,6 +155,7 @@ class Judge:
         self.world.count["resumptions"] += 1
         if pc.name != book.pc:
             self.world.count["hand-overs"] += 1
+        book.restarts += 1
         book.resume(running.attempt, pc.name)
         book.last_end = "left"
 
@@ -131,13 +174,23 @@ class Judge:
                 f"{state_of(found.attempt)} instead of {state_of(running.attempt)}"
             )
 
+    def arrives(self, pc: str, target: str, status: int, answer: bytes) -> None:
+        """A PC got an answer: what it was told of attempts it knows from now on, until it is switched off."""
+        if target.startswith("/v1/device/attempts") and status == 200:
+            self._told[pc] = {each["attempt"]: each["device"] for each in json.loads(answer)}
+
+    def forgets(self, pc: str) -> None:
+        """The PC's memory is gone."""
+        self._told.pop(pc, None)
+        self._frames.pop(pc, None)
+
     # --- what the store answers ---------------------------------------------------------------------------------------
 
     def on_answer(self, pc: str, target: str, body: bytes, status: int, answer: bytes) -> None:
         """A receipt names what is kept, and what is kept is what was sent."""
         if target != "/v1/envelopes" or status not in (200, 409):
             return
-        key = template().pcs[0].enrolment.key("receipt_key")
+        key = self.world.made.pcs[0].enrolment.key("receipt_key")
         receipt = verify_receipt(answer, key)
         place = (receipt.segment, receipt.first, receipt.last)
         kept = [data for data in self.world.store.envelopes(receipt.attempt) if _identity(data)[:3] == place]
@@ -182,11 +235,13 @@ class Judge:
         return waiting
 
     def is_all_wiped(self) -> bool:
-        """Whether every PC has seen CLOSED (that it wiped is checked at every step)."""
+        """Whether every PC that had a ticket has seen CLOSED, and nothing that opens content lies on any."""
         return all(
             pc.run is not None
-            and pc.run.room.state.orders is not None
-            and any(order.kind == "close" for order in pc.run.room.state.orders.orders)
+            and (
+                pc.run.room.state.ticket is None
+                or any(order.kind == "close" for order in getattr(pc.run.room.state.orders, "orders", ()))
+            )
             and not any(path.name.startswith(SECRETS) for path in pc.disk.cache)
             for pc in self.world.pcs
         )
@@ -198,7 +253,7 @@ class Judge:
         if state is not SittingState.CLOSED:
             raise BrokenPromiseError(f"the sitting is {state}")
         package = self._package()
-        opener = opener_for(package, [template().authority.results_key()])
+        opener = opener_for(package, [self.world.made.authority.results_key()])
         known = store.known(SITTING)
         kept = dict.fromkeys(attempt for _, attempt in store.kept_attempts(SITTING))
         told = {each["attempt"] for each in store.told_attempts(SITTING)}
@@ -228,8 +283,13 @@ class Judge:
         for item, plays in attempt.plays_spent.items():
             if plays > exam.PLAYS[item]:
                 raise BrokenPromiseError(f"{who}: {item} was played {plays} times")
+            most_ms = exam.PLAYS[item] * exam.CLIP_MS + (book.restarts + 1) * (200 + 2 * self._slowest_ms())
+            if self._heard_ms[book.attempt, item] > most_ms:
+                raise BrokenPromiseError(
+                    f"{who}: {item} sounded for {self._heard_ms[book.attempt, item]} ms of {most_ms}"
+                )
         self._check_orders(who, book, found.bundle.events)
-        self._check_time(who, book, attempt.started_ms, attempt.ended_ms, attempt.given_ms)
+        self._check_time(who, book, attempt, found.bundle.events)
         candidate = next(each for each in self.world.people if each.planned.number == book.candidate)
         slips = {event.kind for event in found.bundle.events if isinstance(event, IncidentNoted)} & set(SLIP_KINDS)
         if slips - {SLIP_KINDS[candidate.slip]}:
@@ -246,19 +306,31 @@ class Judge:
             if order.candidate != book.candidate or order.part not in {"", book.part}:
                 raise BrokenPromiseError(f"{who} applied order {number}, which is {order.candidate}'s {order.part}")
 
-    def _check_time(self, who: str, book: Book, started_ms: int | None, ended_ms: int | None, given_ms: int) -> None:
+    def _check_time(self, who: str, book: Book, attempt: Attempt, events: tuple[Event, ...]) -> None:
+        """Nothing was answered after the limit, with what was granted before and given during the test."""
         limit_ms = exam.LIMIT_MS.get(book.part)
-        if limit_ms is None or started_ms is None or ended_ms is None:
+        if limit_ms is None or attempt.started_ms is None:
             return
+        orders = [self.world.leader.orders[number - 1] for number in attempt.orders]
+        ordered_ms = [int(order.data["extra_ms"]) for order in orders if order.kind == "extra_time"]
+        if attempt.given_ms != sum(ordered_ms):
+            raise BrokenPromiseError(f"{who} was given {attempt.given_ms} ms, by orders for {ordered_ms}")
+        given_ms = sum(ordered_ms)
         candidate = next(each.planned for each in self.world.people if each.planned.number == book.candidate)
         allowed_ms = limit_ms + candidate.granted_ms + given_ms
-        if ended_ms - started_ms > allowed_ms:
-            raise BrokenPromiseError(f"{who} took {ended_ms - started_ms} ms of {allowed_ms} on its own clock")
-        if book.started_ms is None or book.ended_ms is None or book.end_sha256 == "":
-            return
-        really_ms = book.ended_ms - book.started_ms
-        if book.down_since_ms is None and really_ms > allowed_ms + book.slack_ms + 4 * self._slowest_ms():
-            self.world.count["ends after the time, PC down at it"] += 1
+        answered_ms = max((event.at_ms for event in events if isinstance(event, ANSWERS)), default=0)
+        if answered_ms - attempt.started_ms > allowed_ms:
+            raise BrokenPromiseError(
+                f"{who}: answered {answered_ms - attempt.started_ms} ms after the start, of {allowed_ms}"
+            )
+        if (
+            book.started_ms is not None
+            and book.changed_ms - book.started_ms > allowed_ms + book.slack_ms + self._slowest_ms()
+        ):
+            raise BrokenPromiseError(
+                f"{who}: answered {book.changed_ms - book.started_ms} ms after the start by the clock on the wall, "
+                f"of {allowed_ms} and {book.slack_ms} for restarts"
+            )
 
     def _check_bytes(self) -> None:
         """Record by record, what the store holds of a segment is what lies on its PC's disk."""
@@ -283,7 +355,7 @@ class Judge:
                 changed = pc.disk.writes.get(path, 0)
                 known = self._scans.get(str(path))
                 if known is None or known[0] != changed:
-                    known = (changed, scan_segment(bytes(pc.disk.cache[path])))
+                    known = (changed, _scan(bytes(pc.disk.cache[path])))
                     self._scans[str(path)] = known
                 if known[1] is not None:
                     found.append((path, known[1]))
@@ -295,10 +367,18 @@ class Judge:
         }
 
     def _package(self) -> Package:
-        made = template()
+        made = self.world.made
         path = made.folder / f"{exam.RELEASE}.provrom"
         trust = Ed25519Trust(self.world.store.content_key(), {})
         return open_sealed(path, made.authority.content_key(exam.RELEASE), trust, now_utc_ms=exam.START_MS)
+
+
+def _scan(data: bytes) -> SegmentScan | None:
+    """What a segment file holds; None when a power cut came before its header was on the disk."""
+    try:
+        return scan_segment(data)
+    except DamagedError:
+        return None
 
 
 def _identity(data: bytes) -> tuple[str, int, int, str]:

@@ -18,6 +18,7 @@ from tests.simulation.place import SimulatedStore, StoreCrashed
 from tests.simulation.scheduler import Crew, Scheduler
 
 LONG_POLL = "/v1/orders?"
+CALM_MS = 4_000
 LOOK_EVERY_MS = 200
 """How often a waiting long poll looks whether an order came."""
 
@@ -35,8 +36,14 @@ class Network:
     trace: Callable[[str], None]
     orders_given: Callable[[], int]
     on_answer: Callable[[str, str, bytes, int, bytes], None]
+    on_arrival: Callable[[str, str, int, bytes], None]
     cut: set[str] = field(default_factory=set[str])
     is_store_down: bool = False
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether anything may go wrong now; while PCs fetch what they need in the beginning, nothing does."""
+        return self.roughness > 0 and self.scheduler.now_ms > CALM_MS
 
     def heal(self) -> None:
         """From now on all goes through."""
@@ -47,11 +54,11 @@ class Network:
     def delay_ms(self) -> float:
         """How long one way takes now: mostly short, sometimes long."""
         drawn = self.chance.expovariate(1 / self.latency_ms)
-        return drawn * 20 if self.chance.random() < self.roughness * 0.2 else drawn
+        return drawn * 20 if self.is_rough and self.chance.random() < self.roughness * 0.2 else drawn
 
     def happens(self, likelihood: float) -> bool:
         """Whether a fault of this likelihood happens now."""
-        return self.roughness > 0 and self.chance.random() < likelihood * self.roughness
+        return self.is_rough and self.chance.random() < likelihood * self.roughness
 
 
 class Line(httpx.BaseTransport):
@@ -79,6 +86,7 @@ class Line(httpx.BaseTransport):
             network.count["answers lost"] += 1
             self._times_out(request)
         self._travel(request, is_there=True)
+        network.on_arrival(self._pc, target, status, answer)
         return httpx.Response(status, content=answer)
 
     def _answered(self, request: httpx.Request, target: str, body: bytes) -> tuple[int, bytes]:

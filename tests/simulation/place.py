@@ -72,6 +72,9 @@ class Template:
     people: tuple[Planned, ...]
 
 
+_made: list[Path] = []
+
+
 class StoreCrashed(Exception):  # noqa: N818 - what the network sees of it is a connection that ends
     """The store's process ended before it answered."""
 
@@ -82,8 +85,8 @@ def scratch() -> Path:
 
 
 @cache
-def template() -> Template:
-    """Make the store, the authority, the sitting and its PCs, once."""
+def template(size: int) -> Template:
+    """Make the store, the authority, the sitting for so many candidates and as many PCs, once."""
     folder, made_ms = scratch(), exam.START_MS - exam.DAY_MS
     with seeded(Random("template")):
         authority = KeyFolder(folder / "authority")
@@ -98,21 +101,23 @@ def template() -> Template:
         )
         store = Store.open(folder / "store", clock=lambda: made_ms)
         store.add_metadata(COMMAND_LINE, releases.files())
-        people = _furnish(store, package)
-        pcs = tuple(_enrolled(store, number, releases.root_fingerprint) for number in range(1, MOST + 1))
+        people = _furnish(store, package, size)
+        pcs = tuple(_enrolled(store, number, releases.root_fingerprint) for number in range(1, size + 1))
         _grant(store, authority, folder / f"{exam.RELEASE}.provrom", package)
         store.close()
+    _made.append(folder)
     return Template(folder, authority, pcs, people)
 
 
 def forget_template() -> None:
-    """Take the template's folder away again."""
-    if template.cache_info().currsize:
-        shutil.rmtree(template().folder, ignore_errors=True)
-        template.cache_clear()
+    """Take the templates' folders away again."""
+    for folder in _made:
+        shutil.rmtree(folder, ignore_errors=True)
+    _made.clear()
+    template.cache_clear()
 
 
-def _furnish(store: Store, package: bytes) -> tuple[Planned, ...]:
+def _furnish(store: Store, package: bytes, size: int) -> tuple[Planned, ...]:
     store.add_release(COMMAND_LINE, package)
     for user, role, room in (("mona", Role.TEST_MANAGER, ""), ("lars", Role.TEST_LEADER, "r1")):
         store.add_account(COMMAND_LINE, NewAccount(user, f"{user} Lie", STAFF_PASSWORD, role, "oslo", room))
@@ -125,7 +130,7 @@ def _furnish(store: Store, package: bytes) -> tuple[Planned, ...]:
         COMMAND_LINE,
         NewSitting(SITTING, "oslo", "r1", "2026-11-23", exam.PROGRAMME, (exam.RELEASE,), parts, "lars"),
     )
-    people = tuple(_planned(place) for place in range(MOST))
+    people = tuple(_planned(place) for place in range(size))
     for seat, each in enumerate(people, start=1):
         store.add_candidate(COMMAND_LINE, NewCandidate(each.number, f"Navn {seat}", False, each.login, PASSWORD))
         enrolments = tuple(

@@ -18,6 +18,7 @@ from unittest.mock import patch
 import centralstore.door
 import centralstore.store
 import kiosk.conductor
+import kiosk.room
 from centralstore.bell import Bell
 from kiosk.sound import decode
 from sync.passwords import PasswordVerifier
@@ -51,11 +52,15 @@ async def _no_wait(bell: Bell, topic: str, _seen: int, _timeout_s: float) -> int
 
 
 @contextmanager
-def one_thread() -> Generator[None]:
-    """Inside, the store's door works in the calling thread, and what is asked again for every PC is worked out once."""
+def one_thread(*, ask_s: float) -> Generator[None]:
+    """Inside, the store's door works in the calling thread, and what is asked again for every PC is worked out once.
+
+    ``ask_s``: how often a PC asks the store for everything (`kiosk.room`).
+    """
     at_once: Callable[..., Awaitable[Any]] = _at_once
     with ExitStack() as stack:
         stack.enter_context(patch.object(centralstore.door, "run_in_threadpool", at_once))
+        stack.enter_context(patch.object(kiosk.room, "ASK_EVERY_S", ask_s))
         stack.enter_context(patch.object(Bell, "wait", _no_wait))
         stack.enter_context(patch.object(centralstore.store, "upgrade", lambda _url: None))
         stack.enter_context(patch.object(kiosk.conductor, "decode", lru_cache(64)(decode)))

@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import ClassVar, Final
 
 from centralstore.store import Store
-from engine.state import Phase
 from kiosk.openings import Running
 from kiosk.screens import LockedScreen, PartScreen
 from sync.progress import Progress
@@ -25,10 +24,10 @@ from tests.simulation import exam, judge
 from tests.simulation.books import Book, BrokenPromiseError, Kind
 from tests.simulation.disk import broken, full
 from tests.simulation.leader import Leader
-from tests.simulation.network import Network
+from tests.simulation.network import CALM_MS, Network
 from tests.simulation.pc import Pc
 from tests.simulation.people import ONGOING, SLIP_KINDS, Candidate
-from tests.simulation.place import SimulatedStore, scratch, template
+from tests.simulation.place import MOST, SimulatedStore, scratch, template
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.seeding import one_thread, seeded
 
@@ -46,6 +45,8 @@ SAVED_AFTER_MS: Final = 300
 class Knobs:
     """What kind of room a seed makes; drawn, or given by a test. Shares are of how often something could happen."""
 
+    SMALL: ClassVar[int] = 5
+
     pcs: int
     people: int
     tick_ms: int
@@ -59,6 +60,12 @@ class Knobs:
     store_downs: float
     clock_jumps: float
     meddling: float
+    ask_s: float
+
+    @property
+    def size(self) -> int:
+        """For how many the sitting is planned."""
+        return self.SMALL if self.pcs <= self.SMALL else MOST
 
     @classmethod
     def drawn(cls, seed: int, chance: Random) -> Knobs:
@@ -72,7 +79,7 @@ class Knobs:
         return cls(
             pcs=pcs,
             people=max(1, pcs - chance.choice((0, 0, 0, 1))),
-            tick_ms=chance.choice((100, 250, 500)),
+            tick_ms=chance.choice((100, 300, 600)),
             latency_ms=chance.choice((5.0, 30.0, 200.0)),
             roughness=share(1.0),
             kills=share(1.0),
@@ -83,12 +90,13 @@ class Knobs:
             store_downs=share(1.0),
             clock_jumps=share(1.0),
             meddling=share(1.0),
+            ask_s=chance.choice((5.0, 8.0, 15.0)),
         )
 
     @classmethod
     def calm(cls, pcs: int) -> Knobs:
         """A room where nothing goes wrong."""
-        return cls(pcs, pcs, 250, 20.0, *([0.0] * 9))
+        return cls(pcs, pcs, 250, 20.0, *([0.0] * 9), ask_s=5.0)
 
 
 class World:
@@ -120,11 +128,11 @@ class World:
             BrokenPromiseError: an invariant does not hold.
         """
         logging.disable(logging.CRITICAL)
-        made = template()
+        self.made = made = template(self.knobs.size)
         folder = scratch()
         shutil.copytree(made.folder / "store", folder / "store")
         try:
-            with one_thread(), seeded(Random(f"secrets {self.seed}")):
+            with one_thread(ask_s=self.knobs.ask_s), seeded(Random(f"secrets {self.seed}")):
                 self._build(folder)
                 try:
                     self._run()
@@ -158,7 +166,7 @@ class World:
         from pathlib import Path
 
         assert isinstance(folder, Path)
-        made, knobs, chance = template(), self.knobs, self._chance
+        made, knobs, chance = self.made, self.knobs, self._chance
         self.place = SimulatedStore(folder / "store", lambda: exam.START_MS + self.scheduler.now_ms)
         self.leader = Leader(self, self.chance())
         self.judge = judge.Judge(self)
@@ -172,6 +180,7 @@ class World:
             trace=self.trace,
             orders_given=lambda: len(self.leader.orders),
             on_answer=self.judge.on_answer,
+            on_arrival=self.judge.arrives,
         )
         self.pcs = [
             Pc(
@@ -206,6 +215,10 @@ class World:
             self.scheduler.run(self.scheduler.now_ms + 1_000)
         if not self.scheduler.run(self.scheduler.now_ms + HEALED_MS, self.judge.is_all_wiped):
             raise BrokenPromiseError("not every PC saw that the sitting is closed and wiped what opened it")
+        for candidate in self.people:
+            candidate.is_gone = True
+        if not self.scheduler.run(self.scheduler.now_ms + HEALED_MS, self.judge.is_all_delivered):
+            raise BrokenPromiseError(f"not everything was delivered after CLOSED: {self.judge.undelivered()}")
         self.judge.score()
         self.count["simulated seconds"] += self.scheduler.now_ms // 1000
         self.count["events"] += self.scheduler.events
@@ -226,13 +239,30 @@ class World:
             if candidate.is_gone:
                 return
             pc = candidate.pc
-            if pc is not None and pc.is_on:
+            if pc is not None and self._chance.random() < 0.01 * self.knobs.meddling:
+                self._stray(candidate, pc)
+            elif pc is not None and pc.is_on:
                 pc.wish(candidate.act)
             elif pc is not None and pc.is_dead:
                 self._find_another(candidate)
             self._thinks(candidate)
 
         self.scheduler.after(self._chance.expovariate(1 / candidate.think_ms), act)
+
+    def _stray(self, candidate: Candidate, home: Pc) -> None:
+        """A candidate sits down at another PC without being told to, for a while."""
+        taken = {each.pc.name for each in self.people if each.pc is not None and not each.is_gone}
+        free = [pc for pc in self.pcs if pc.name not in taken and pc.is_on]
+        if free:
+            candidate.pc = self._chance.choice(free)
+            self.count["candidates at a wrong PC"] += 1
+            self.trace(f"{candidate.name} sits down at {candidate.pc.name} instead of {home.name}")
+            self.scheduler.after(self._chance.expovariate(1 / 8_000), lambda: self._back(candidate, home))
+
+    def _back(self, candidate: Candidate, home: Pc) -> None:
+        taken = {each.pc.name for each in self.people if each.pc is not None and not each.is_gone}
+        if home.name not in taken and not home.is_dead and self.book_of(candidate) is not None:
+            candidate.pc = home
 
     def _find_another(self, candidate: Candidate) -> None:
         """The candidate's PC is dead: the test leader permits the hand-over, and the candidate sits down elsewhere."""
@@ -275,8 +305,13 @@ class World:
         if book is None:
             book = self.books[attempt.id] = Book(attempt.id, running.candidate.number, running.part.part, pc.name)
             self.count["attempts"] += 1
+            self.judge.begins(pc, book)
         elif self._sat.get(pc.name) is None or self._sat[pc.name].record is not running.record:
-            self.judge.resumes(pc, book, running)
+            candidate = next(each for each in self.people if each.planned.number == book.candidate)
+            if candidate.pc is pc or book.pc == pc.name:
+                self.judge.resumes(pc, book, running)
+            else:
+                self.count["attempts left behind that go on unseen"] += 1
         self._sat[pc.name] = running
         if book.pc != pc.name:
             return
@@ -323,7 +358,8 @@ class World:
 
         def now() -> None:
             if self.scheduler.now_ms < ROUGH_MS:
-                fault()
+                if self.scheduler.now_ms > CALM_MS:
+                    fault()
                 self._often(share, every_ms, fault)
 
         self.scheduler.after(self._chance.expovariate(share / every_ms), now)
@@ -349,6 +385,7 @@ class World:
 
     def _remember_end(self, pc: Pc, kind: Kind) -> None:
         self._sat.pop(pc.name, None)
+        self.judge.forgets(pc.name)
         for book in self.books.values():
             if book.pc == pc.name and not (book.last_end == "cut" and book.down_since_ms is not None):
                 book.last_end = kind
@@ -405,7 +442,3 @@ class World:
             pc.disk.dies_in = None
             if not pc.is_on:
                 self.scheduler.after(self._chance.uniform(0, 3_000), pc.start)
-
-    def is_over(self, book: Book) -> bool:
-        """Whether an attempt has ended, or was given up for another one."""
-        return book.phase not in ONGOING or book.is_given_up or book.phase is Phase.RESET

@@ -1,0 +1,128 @@
+"""Faulty parts, put into a simulated room in place of the right ones: the simulation must find each of them.
+
+Each is a fault that a hurried change could bring. No source is edited; inside the context a part is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+import centralstore.store.intake
+import kiosk.openings
+from engine.events import Edited, Event, ExtraTimeGiven, Submitted
+from kiosk.conductor import Conductor
+from kiosk.folder import StateFolder
+from kiosk.room import Room
+from kiosk.sound import SilentPlayer
+from sync.journal import Journal
+from sync.outbox import Outbox
+from sync.writer import JournalWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sync.keys import SigningKey
+    from sync.receipt import Receipt
+    from sync.writer import Position
+
+Fault = Callable[[], AbstractContextManager[object]]
+
+
+def _nothing(*_arguments: object, **_more: object) -> None:
+    return
+
+
+def _acks_before_sync() -> AbstractContextManager[object]:
+    """A fact counts as durable when it is written, not when it is synced."""
+    return patch.object(Journal, "sync", _nothing)
+
+
+def _forgets_the_unsent() -> AbstractContextManager[object]:
+    """After a restart nothing that an earlier run left is sent."""
+    waiting = Outbox._waiting
+
+    def forgetful(outbox: Outbox, segment: str, *more: Any) -> Any:
+        is_earlier = any(segment in name for name in outbox._earlier)
+        return [] if is_earlier else waiting(outbox, segment, *more)
+
+    return patch.object(Outbox, "_waiting", forgetful)
+
+
+@contextmanager
+def _gives_time_again() -> Generator[None]:
+    """An order for more time does not say its number in the journal, and a restart looks at all orders anew."""
+    event_of = Conductor._event_of
+
+    def unnamed(conductor: Conductor, *arguments: Any) -> Event | None:
+        event = event_of(conductor, *arguments)
+        return replace(event, order=0) if isinstance(event, ExtraTimeGiven) else event
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(Conductor, "_event_of", unnamed))
+        stack.enter_context(patch.object(kiosk.openings, "_last_order", lambda _bundle: 0))
+        yield
+
+
+def _never_wipes() -> AbstractContextManager[object]:
+    """At CLOSED the share stays on the disk."""
+    return patch.object(StateFolder, "wipe_secrets", _nothing)
+
+
+def _loses_the_last_edit() -> AbstractContextManager[object]:
+    """An edit is journalled when the next fact comes; before the hand-in that is forgotten."""
+    append = JournalWriter.append
+    held: dict[int, tuple[Event, int]] = {}
+
+    def late(writer: JournalWriter, event: Event, *, utc_ms: int) -> Position:
+        before = held.pop(id(writer), None)
+        if before is not None and not isinstance(event, Submitted):
+            append(writer, before[0], utc_ms=before[1])
+        if isinstance(event, Edited):
+            held[id(writer)] = (event, utc_ms)
+            return writer.written_position
+        return append(writer, event, utc_ms=utc_ms)
+
+    return patch.object(JournalWriter, "append", late)
+
+
+def _plays_from_the_beginning() -> AbstractContextManager[object]:
+    """After a restart a recording begins anew instead of going on."""
+    play = SilentPlayer.play
+    return patch.object(SilentPlayer, "play", lambda player, samples, _frame: play(player, samples, 0))
+
+
+def _admits_twice() -> AbstractContextManager[object]:
+    """A PC does not take in which attempts the store tells of."""
+    return patch.object(Room, "_refresh_attempts", _nothing)
+
+
+def _receipt_of_something_else() -> AbstractContextManager[object]:
+    """A receipt names another envelope than the one that is kept."""
+    sign = centralstore.store.intake.sign_receipt
+
+    def wrong(receipt: Receipt, key: SigningKey) -> bytes:
+        return sign(receipt.model_copy(update={"sha256": receipt.sha256[::-1]}), key)
+
+    return patch.object(centralstore.store.intake, "sign_receipt", wrong)
+
+
+def _opens_early() -> AbstractContextManager[object]:
+    """A PC asks for the share and opens the content as soon as it has the ticket, and the store does not mind."""
+    return patch.object(Room, "_is_closed", lambda _room: False)
+
+
+FAULTS: Final[Mapping[str, Fault]] = {
+    "acknowledges before the sync": _acks_before_sync,
+    "forgets what an earlier run left unsent": _forgets_the_unsent,
+    "gives the same time again": _gives_time_again,
+    "never wipes the share": _never_wipes,
+    "loses the last edit": _loses_the_last_edit,
+    "plays from the beginning again": _plays_from_the_beginning,
+    "admits a candidate twice": _admits_twice,
+    "signs a receipt for something else": _receipt_of_something_else,
+    "believes a closed sitting open": _opens_early,
+}
