@@ -183,7 +183,7 @@ def test_a_receipt_that_is_forged_damaged_or_for_something_else_is_not_taken() -
     other = verify(parcel.data, DEVICE.public)
     header = other.header.model_copy(update={"last": 77})
     with pytest.raises(NotForUsError):
-        box.received(receipt_of(Envelope(header, other.preamble, other.records, other.sha256, b"")))
+        box.received(receipt_of(Envelope(header, other.preamble, other.run, other.sha256, b"")))
     assert not box.delivered(BINDING.attempt).is_complete
 
 
@@ -193,7 +193,7 @@ def test_a_conflict_is_shown_and_not_counted_as_delivered() -> None:
     box = outbox(disk)
     (parcel,) = box.pending()
     envelope = verify(parcel.data, DEVICE.public)
-    stored = Envelope(envelope.header, envelope.preamble, envelope.records, "ab" * 32, b"")
+    stored = Envelope(envelope.header, envelope.preamble, envelope.run, "ab" * 32, b"")
     receipt = box.received(receipt_of(stored, is_conflict=True))
     delivered = box.delivered(BINDING.attempt)
     assert (delivered.received, delivered.is_complete) == (0, False)
