@@ -1,4 +1,4 @@
-"""Delegation: the central store's signed word that another store, a relay in the room, gives one sitting (§12).
+"""Delegation: the central store's word that a relay in the room gives one sitting (`PROTOCOL.md` §15).
 
 A PC pinned the central store's ticket key when it was enrolled; so it believes a delegation however it came, and for
 that one sitting, in its time, the relay's certificate authority and keys. A recall ends it; a return is the relay's
