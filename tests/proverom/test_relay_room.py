@@ -14,6 +14,7 @@ from engine.state import Phase
 from kiosk import intents
 from kiosk.screens import (
     DeliveredScreen,
+    InformationScreen,
     LoginScreen,
     NameScreen,
     ReadingScreen,
@@ -60,6 +61,12 @@ def let_in(exam: ExamRoom, relay: RelayRoom) -> None:
     for candidate in (exam.samira, exam.dmytro):
         ask(relay, "present", candidate=candidate.number, identification="passport")
     exam.day_code = str(ask(relay, "day-code")["day_code"])
+
+
+def is_delivered(seat: Seat) -> bool:
+    """Whether all of the attempt at a seat has its receipt."""
+    running = seat.conductor.running
+    return running is not None and seat.conductor._is_delivered(running)
 
 
 def kept(store: Store) -> dict[str, list[bytes]]:
@@ -127,7 +134,7 @@ def sit_without_a_line(exam: ExamRoom, relay: RelayRoom) -> dict[tuple[str, str]
     ask(relay, "start", part="reading")
     hashes: dict[tuple[str, str], str] = {}
     for seat, candidate in zip(seats, people, strict=True):
-        seat.until_true(lambda seat=seat: not seat.screen.is_waiting)
+        seat.until(InformationScreen, lambda screen: not screen.is_waiting)
         assert isinstance(seat.do(intents.Start()), ReadingScreen)
         seat.answer_reading()
         hashes[candidate.number, "reading"] = state_sha256(seat.attempt)
@@ -139,11 +146,11 @@ def sit_without_a_line(exam: ExamRoom, relay: RelayRoom) -> dict[tuple[str, str]
         seat.get_ready(day_code=exam.day_code)
     ask(relay, "start", part="writing")
     for seat, candidate in zip(seats, people, strict=True):
-        seat.until_true(lambda seat=seat: not seat.screen.is_waiting)
+        seat.until(InformationScreen, lambda screen: not screen.is_waiting)
         assert isinstance(seat.do(intents.Start()), WritingScreen)
         seat.write("Kjære rektor! Jeg kan ikke komme.")
         seat.do(intents.GoToHandIn(), intents.HandIn(1), intents.HandIn(2))
-        seat.until_true(lambda seat=seat: seat.conductor._is_delivered(seat.conductor.running))
+        seat.until_true(lambda seat=seat: is_delivered(seat))
         assert seat.attempt.phase is Phase.SUBMITTED
         hashes[candidate.number, "writing"] = state_sha256(seat.attempt)
     ask(relay, "order", candidate=exam.samira.number, part="writing", kind="unlock")
