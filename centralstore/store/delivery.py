@@ -117,6 +117,8 @@ class Delivery(Intake):
             raise DamagedError("Progress", f"attempt {told.attempt} is another candidate's or part's")
         if row is not None and row.device == told.device and row.sequence >= told.sequence:
             return
+        if row is not None and row.device != told.device and not _has_taken_over(session, told):
+            return  # a PC that lost the attempt, and has not heard of it yet, does not speak for it
         session.merge(
             KeptProgress(
                 attempt=told.attempt,
@@ -145,6 +147,18 @@ def _permits_handover(session: Session, sitting: str, attempt: str, device: Devi
         GivenOrder.sitting == sitting, GivenOrder.kind == OrderKind.PERMIT_HANDOVER.value
     )
     return any(_is_for(data, attempt, device.id) for data in _orders(session.exec(query).all()))
+
+
+def _has_taken_over(session: Session, told: Progress) -> bool:
+    """Whether the newest order that moves an attempt lets it go on at this PC."""
+    query = select(GivenOrder.data).where(
+        GivenOrder.sitting == told.sitting, GivenOrder.kind == OrderKind.PERMIT_HANDOVER.value
+    )
+    found = _orders(session.exec(query.order_by(col(GivenOrder.number))).all())
+    newest = next((data for data in reversed(found) if data.get("attempt") == told.attempt), None)
+    return (
+        newest is not None and _is_for(newest, told.attempt, told.device) and newest.get("from_device") != told.device
+    )
 
 
 def _orders(found: Sequence[bytes]) -> Sequence[dict[str, int | str]]:

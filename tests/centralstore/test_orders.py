@@ -160,6 +160,23 @@ async def test_another_pc_gets_an_attempt_only_by_the_test_leaders_order(site: S
     assert still_refused.status_code == 409
 
 
+async def test_a_pc_that_lost_an_attempt_by_order_does_not_speak_for_it_any_more(site: Site) -> None:
+    """Found by a simulated room: a PC that came back told "running" for ever of what was handed in elsewhere."""
+    first = await site.enrol("PC 7")
+    second = await site.enrol("PC 8")
+    site.grant()
+    site.store.open_sitting(site.leader, "s1")
+    for part in ("listening", "reading"):
+        site.store.start_part(site.leader, "s1", part)
+    await first.ask("POST", "/v1/progress", first.report())
+    await second.ask("POST", "/v1/progress", second.report())
+    assert [each["device"] for each in site.store.told_attempts("s1")] == [first.id]
+    site.store.permit_handover(site.leader, "s1", "100234", "reading", to_device="", reason="skjermen er svart")
+    await second.ask("POST", "/v1/progress", second.report(phase="submitted"))
+    await first.ask("POST", "/v1/progress", first.report())
+    assert [(each["device"], each["phase"]) for each in site.store.told_attempts("s1")] == [(second.id, "submitted")]
+
+
 async def test_every_act_and_every_refusal_is_in_the_log(site: Site) -> None:
     await in_reading(site)
     with pytest.raises(FieldError):
