@@ -89,6 +89,7 @@ class Pc:
         *,
         chance: Random,
         tick_ms: int,
+        before_act: Callable[[str], None],
         after_tick: Callable[[Pc], None],
         on_report: Callable[[Pc, Progress], None],
     ) -> None:
@@ -106,6 +107,7 @@ class Pc:
         self._network = network
         self._chance = chance
         self._tick_ms = tick_ms
+        self._before_act = before_act
         self._after_tick = after_tick
         self._on_report = on_report
         self._boot = 0
@@ -169,6 +171,12 @@ class Pc:
         for wish in wishes:
             self.run.conductor.wish(wish)
         return self.run.conductor.screen()
+
+    def begin_act(self) -> None:
+        """A key is being pressed: until the screen is looked at again, nothing of what comes of it is known."""
+        running = None if self.run is None else self.run.conductor.running
+        if running is not None:
+            self._before_act(running.attempt.id)
 
     def look(self) -> None:
         """Something was done: what is on the screen now is looked at."""

@@ -219,6 +219,7 @@ class Candidate:
 def _do(pc: Pc, *wishes: intents.Intent) -> None:
     for wish in wishes:
         if pc.run is not None:
+            pc.begin_act()
             pc.run.conductor.wish(wish)
             pc.look()
 

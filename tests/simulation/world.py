@@ -191,6 +191,7 @@ class World:
                 self.network,
                 chance=self.chance(),
                 tick_ms=knobs.tick_ms,
+                before_act=self._acts,
                 after_tick=self._look,
                 on_report=self._on_report,
             )
@@ -289,6 +290,10 @@ class World:
             candidate.is_gone = True
 
     # --- what is seen -------------------------------------------------------------------------------------------------
+
+    def _acts(self, attempt: str) -> None:
+        if attempt in self.books:
+            self.books[attempt].is_acting = True
 
     def _look(self, pc: Pc) -> None:
         """After every step of a program: what stands on its screen is true, and is remembered."""
