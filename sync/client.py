@@ -48,7 +48,6 @@ class Enrolment(Message):
     order_key: Hash
     ticket_key: Hash
     receipt_key: Hash
-    content_key_trusted: Hash
     time_ms: Annotated[int, Field(ge=0, le=MAX_INT)]
 
 

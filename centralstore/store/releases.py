@@ -178,17 +178,15 @@ class Releases(Room, ReleaseLists):
     # --- for the PCs --------------------------------------------------------------------------------------------------
 
     def public_keys(self) -> dict[str, str]:
-        """The public keys that an enrolled PC trusts from now on, in hexadecimal digits.
+        """The store's public keys that an enrolled PC trusts from now on, in hexadecimal digits.
 
-        Raises:
-            SetUpError: the authority's content key was not set.
+        The authority's are not among them: a PC is given its root by hand, and the rest by its list.
         """
         keys = self._house.keys
         return {
             "order_key": keys.order.public.hex,
             "ticket_key": keys.ticket.public.hex,
             "receipt_key": keys.receipt.public.hex,
-            "content_key_trusted": self.content_key().hex,
         }
 
     def release_expiry(self, release: str) -> int:

@@ -43,7 +43,7 @@ async def test_a_pc_gets_all_it_needs_and_the_content_key_only_after_opening(sit
     grant = (await pc.ask("GET", f"/v1/device/grant?sitting=s1&release={RELEASE}")).content
     opened = open_grant(
         grant, sitting="s1", device=pc.id, release=RELEASE, keys=pc.keys, release_share=share,
-        content_key=VerifyKey.from_hex(keys["content_key_trusted"]), now_utc_ms=site.clock(),
+        content_key=site.keys.signing_key().public, now_utc_ms=site.clock(),
     )  # fmt: skip
     assert opened.content_key == site.keys.content_key(RELEASE)
     assert opened.recovery.public.hex == ticket.recovery_public

@@ -201,7 +201,7 @@ def test_a_file_of_the_list_that_is_not_there_is_none_and_a_refusal_is_told(stor
 
 
 def test_enrolment_gives_the_id_and_the_trusted_keys(store: Store) -> None:
-    keys = dict.fromkeys(("order_key", "ticket_key", "receipt_key", "content_key_trusted"), "ab" * 32)
+    keys = dict.fromkeys(("order_key", "ticket_key", "receipt_key"), "ab" * 32)
     store.answers = {"/v1/enrol": (200, json.dumps({"device_id": "pc-99", "time_ms": NOW, **keys}).encode())}
     client = StoreClient(store.url, store.ca, "", PC, now_utc_ms=lambda: NOW)
     with client:
