@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 GROUP_LIMIT = 256
 """Jobs in one commit; bounds how long the first of them waits for the last."""
+
+GATHER_SECONDS = 0.003
+"""While many come in, how long the writer waits for more before it begins a group: a commit costs more than a wait."""
 
 BUSY_TIMEOUT_MS = 10_000
 
@@ -177,11 +181,15 @@ class Database:
         self._readers.dispose()
 
     def _serve(self) -> None:
+        is_busy = False
         while (first := self._jobs.get()) is not None:
+            if is_busy:
+                time.sleep(GATHER_SECONDS)
             group, is_last = self._waiting(first)
             self._in_group = len(group)
             self._commit(group)
             self._in_group = 0
+            is_busy = len(group) > 1
             if is_last:
                 return
 

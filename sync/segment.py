@@ -6,6 +6,7 @@ to after that run. Layouts, hash inputs and the order of checks are in `PROTOCOL
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import struct
 import zlib
@@ -389,10 +390,10 @@ def check_run(data: bytes, first: int, chain: bytes | None, streams: int, what: 
     Raises:
         DamagedError: a record is cut, changed, out of its place, breaks the chain or names no stream.
     """
-    unpack, crc32, view = _FIXED.unpack_from, zlib.crc32, memoryview(data)
-    place, counter = 0, first
-    while place < len(data):
-        if len(data) - place < _MIN_RECORD_BYTES:
+    unpack, crc32, digest, view = _FIXED.unpack_from, zlib.crc32, hashlib.sha256, memoryview(data)
+    place, counter, size = 0, first, len(data)
+    while place < size:
+        if size - place < _MIN_RECORD_BYTES:
             raise _out_of_place(what, counter)
         mark, length, found, _, stream = unpack(data, place)
         end = place + length
@@ -400,12 +401,12 @@ def check_run(data: bytes, first: int, chain: bytes | None, streams: int, what: 
             mark != RECORD_MARK
             or found != counter
             or not _MIN_RECORD_BYTES <= length <= MAX_RECORD_BYTES
-            or end > len(data)
+            or end > size
             or data[end - _CRC : end] != crc32(view[place : end - _CRC]).to_bytes(_CRC, "big")
         ):
             raise _out_of_place(what, counter)
         value = data[end - _CHAIN - _CRC : end - _CRC]
-        if chain is not None and value != sha256(chain + data[place + _HASHED : end - _CHAIN - _CRC]):
+        if chain is not None and value != digest(chain + data[place + _HASHED : end - _CHAIN - _CRC]).digest():
             raise DamagedError(what=what, fault=f"record {counter} does not continue the chain")
         if stream >= streams:
             raise DamagedError(what=what, fault=f"record {counter} names a stream that there is none of")
