@@ -18,6 +18,7 @@ ORDER: Final = "order"
 RESULT: Final = "result"
 AUDIT: Final = "audit"
 CHECKPOINT: Final = "checkpoint"
+ENROLMENT: Final = "enrolment"
 SELF_SIGNED: Final = frozenset({RECEIPT, ORDER, CHECKPOINT})
 """Their contents carry a signature of the store; whoever writes the others into the database alone has none."""
 
@@ -29,6 +30,7 @@ _RESULT: Final = (
     "attempt", "candidate", "data", "findings", "keys_sha256", "level", "part", "scored_ms", "scoring_number",
     "scoring_version", "sitting",
 )  # fmt: skip
+_ENROLMENT: Final = ("accommodation_ms", "candidate", "level", "part", "sitting")
 _AUDIT: Final = (
     "act", "at_ms", "candidate", "detail", "id", "is_allowed", "role", "room", "site", "sitting", "user",
 )  # fmt: skip
@@ -76,6 +78,12 @@ def result_leaf(row: Any) -> Leaf:  # noqa: ANN401
 def audit_leaf(row: Any) -> Leaf:  # noqa: ANN401
     """An act's leaf: the whole row."""
     return Leaf(AUDIT, str(row.id), row.sitting, canonical_bytes(audit_content(row)))
+
+
+def enrolment_leaf(row: Any) -> Leaf:  # noqa: ANN401
+    """An enrolment's leaf: level and granted minutes, set once; not the signed hand-in, which comes later."""
+    content = canonical_bytes(_fields(row, _ENROLMENT))
+    return Leaf(ENROLMENT, f"{row.sitting}/{row.candidate}/{row.part}", row.sitting, content)
 
 
 def checkpoint_leaf(row: Any) -> Leaf:  # noqa: ANN401

@@ -21,6 +21,7 @@ from centralstore.leaves import (
     audit_leaf,
     checkpoint_leaf,
     conflict_leaf,
+    enrolment_leaf,
     order_leaf,
     receipt_leaf,
     result_leaf,
@@ -35,6 +36,7 @@ from centralstore.tables import (
     Borrowing,
     Conflict,
     Device,
+    Enrolment,
     GivenOrder,
     KeptEnvelope,
     KeptResult,
@@ -215,6 +217,7 @@ class Checking(Keeper):
             "result": _check_results,
             "audit": _check_acts,
             "PC": _check_devices,
+            "enrolment": _check_enrolments,
         }
 
     def _check_envelopes(self, session: Session, check: _Check) -> None:
@@ -284,6 +287,14 @@ def _check_results(session: Session, check: _Check) -> None:
 def _check_acts(session: Session, check: _Check) -> None:
     for row in session.exec(select(Audit).execution_options(yield_per=_ROWS_AT_ONCE)):
         check.match(audit_leaf(row), None if "relay" in row.detail else row.at_ms)
+
+
+def _check_enrolments(session: Session, check: _Check) -> None:
+    """Levels and granted minutes, set once; of a borrowed sitting the central store keeps the leaves."""
+    borrowed = set(session.exec(select(Borrowing.sitting)).all())
+    for row in session.exec(select(Enrolment).execution_options(yield_per=_ROWS_AT_ONCE)):
+        if row.sitting not in borrowed:
+            check.match(enrolment_leaf(row), None)
 
 
 def _check_devices(session: Session, check: _Check) -> None:

@@ -10,10 +10,12 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from centralstore.errors import FieldError, NotFoundError, NotNowError, TakenError
+from centralstore.leaves import enrolment_leaf
 from centralstore.records import NewCandidate, NewEnrolment, NewPlace, NewSitting, PartView, PlannedPart, SittingView
 from centralstore.rights import Act, Actor, permits
 from centralstore.store.keeper import Keeper, Where
 from centralstore.store.lent import require_here
+from centralstore.store.log import append
 from centralstore.tables import Candidate, Enrolment, KeptRelease, Place, Sitting, SittingPart, SittingRelease
 from centralstore.words import Attendance, SittingState
 from engine.errors import AccommodationError, ProgrammeError
@@ -280,9 +282,10 @@ def insert_place(session: Session, new: NewPlace) -> None:
         raise FieldError(place, "parts", "no part is named", "Name at least one part of the sitting.")
     programme = programme_of(session, sitting)
     parts = {part.part for part in sitting_parts(session, new.sitting)}
+    rows: list[Enrolment] = []
     for enrolment in new.enrolments:
         check_enrolment(programme, parts, enrolment, place)
-        session.add(
+        rows.append(
             Enrolment(
                 sitting=new.sitting,
                 candidate=new.candidate,
@@ -291,6 +294,8 @@ def insert_place(session: Session, new: NewPlace) -> None:
                 accommodation_ms=enrolment.accommodation_ms,
             )
         )
+    session.add_all(rows)
+    append(session.connection(), [enrolment_leaf(row) for row in rows])
     session.add(
         Place(sitting=new.sitting, candidate=new.candidate, seat=new.seat, attendance=Attendance.EXPECTED.value)
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlmodel import Session, SQLModel
 
 from centralstore.errors import DamagedError
-from centralstore.leaves import audit_leaf
+from centralstore.leaves import audit_leaf, enrolment_leaf
 from centralstore.relay.rows import ROWS, Telling, TellingRow
 from centralstore.store.log import append
 from centralstore.store.planning import get_sitting
@@ -140,7 +140,9 @@ def _take_enrolment(session: Session, taking: _Taking) -> str:
     candidate, part = taking.plain["candidate"], taking.plain["part"]
     here = session.get(Enrolment, (taking.sitting.id, candidate, part))
     if here is None:
-        session.add(Enrolment(sitting=taking.sitting.id, **taking.plain))
+        made = Enrolment(sitting=taking.sitting.id, **taking.plain)
+        session.add(made)
+        append(session.connection(), [enrolment_leaf(made)])
     elif taking.plain["signed_delivered_ms"]:
         here.signed_delivered_ms = taking.plain["signed_delivered_ms"]
         session.add(here)

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from centralstore.leaves import Leaf, audit_leaf, conflict_leaf, order_leaf, receipt_leaf, result_leaf
+from centralstore.leaves import Leaf, audit_leaf, conflict_leaf, enrolment_leaf, order_leaf, receipt_leaf, result_leaf
 from sync.tree import leaf_hash
 
 revision: str = "0003"
@@ -65,6 +65,7 @@ _OLDER: tuple[tuple[str, str, str, Callable[[Any], Leaf]], ...] = (
         "attempt scoring_number scoring_version sitting candidate part level data findings keys_sha256",
         result_leaf,
     ),
+    ("enrolment", "signed_delivered_ms", "sitting candidate part level accommodation_ms", enrolment_leaf),
     ("audit", "at_ms", "id user role act site room sitting candidate is_allowed detail", audit_leaf),
 )  # fmt: skip
 """Table, its time, its other columns, and what makes a leaf of a row."""
