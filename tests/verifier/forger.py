@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engine.events import Event
 from sync.canonical import canonical_bytes
-from sync.checkpoint import Checkpoint, sign_checkpoint
+from sync.checkpoint import Checkpoint, cosign, sign_checkpoint
 from sync.envelope import envelope_sha256
 from sync.keys import SigningKey, sha256, sha256_hex
 from sync.receipt import Receipt, sign_receipt
-from sync.tree import inclusion_proof, leaf_hash, node_hash, root_of
+from sync.tree import consistency_proof, inclusion_proof, leaf_hash, node_hash, root_of
 from tests.centralstore.place import RELEASE, Pc
-from tests.verifier.room import Room, attempt_of, events_of_journal
+from tests.verifier.draft import Draft
+from tests.verifier.room import WITNESS, Room, attempt_of, events_of_journal
 from verifier.report import Report
 from verifier.verify import Held, verify
 
@@ -30,6 +31,7 @@ class Forger:
 
     room: Room
     folder: Path
+    leaves: list[bytes] = field(default_factory=list[bytes])
 
     @classmethod
     def of(cls, room: Room, bundle: Path, folder: Path) -> Forger:
@@ -117,7 +119,7 @@ class Forger:
         leaves = [sha256(b"of another sitting %d" % index) for index in range(size)]
         for name, content in held.items():
             leaves[places[name]] = leaf_hash(content)
-        nodes = _nodes(leaves)
+        self.leaves, nodes = leaves, _nodes(leaves)
         mine = sorted(places[name] for name in held)
         names = {places[name]: name for name in held}
         listed = [
@@ -153,13 +155,42 @@ class Forger:
         self.path(f"receipts/{stem}.receipt").write_bytes(sign_receipt(receipt, self.keys.receipt))
         return self
 
+    def redo(self, stem: str, change: Callable[[Draft], Draft]) -> Forger:
+        """An envelope changed by the PC that signed it, with a receipt for what it is now."""
+        draft = Draft.of(self.path(f"envelopes/{stem}.envelope").read_bytes())
+        stored = self.json(f"receipts/{stem}.receipt")["body"]["stored_utc_ms"]
+        self.drop(f"envelopes/{stem}.envelope", f"receipts/{stem}.receipt")
+        return self.add(change(draft), stored)
+
+    def add(self, draft: Draft, stored_utc_ms: int) -> Forger:
+        """An envelope of a dishonest PC, receipted."""
+        header = draft.header
+        stem = f"{header['attempt']}-{header['segment']}-{header['first']:08d}-{header['last']:08d}"
+        key = next(pc.keys.signing for pc in self.room.site.pcs if pc.id == header["device"])
+        self.path(f"envelopes/{stem}.envelope").write_bytes(draft.signed(key))
+        return self.receipt_for(stem, stored_utc_ms)
+
+    def seen_by_a_witness(self, size: int, *, at_utc_ms: int, root: str = "") -> Forger:
+        """After `relog`: a witness that saw the forged log when it had so many leaves, with the proof that fits."""
+        told = self.json("log/checkpoint.json")["body"]
+        found = root or root_of(self.leaves[:size]).hex()
+        checkpoint = Checkpoint(log=told["log"], size=size, root=found, at_utc_ms=at_utc_ms)
+        signed = sign_checkpoint(checkpoint, self.keys.log)
+        seen = cosign(signed, witness="Statsarkivet", key=WITNESS, seen_utc_ms=at_utc_ms)
+        self.path("witness/seen.json").write_bytes(seen)
+        path = consistency_proof(size, len(self.leaves), _nodes(self.leaves))
+        proof = {"first": size, "last": len(self.leaves), "path": [step.hex() for step in path]}
+        return self.put("log/consistency.json", [proof])
+
     # --- a dishonest PC -----------------------------------------------------------------------------------------------
 
-    def rewrite(self, candidate: str, part: str, events: Sequence[Event], pc: Pc | None = None) -> Forger:
+    def rewrite(
+        self, candidate: str, part: str, events: Sequence[Event], pc: Pc | None = None, *, number: int = 1
+    ) -> Forger:
         """Another journal in the place of an attempt's, sealed, signed, receipted and logged as if it were true."""
         pc = self.room.site.pcs[0] if pc is None else pc
-        attempt = attempt_of(candidate, part)
-        old = self.stems(candidate, part)
+        attempt = attempt_of(candidate, part, number)
+        old = self.stems(candidate, part, number)
         now_utc_ms = self.json("log/checkpoint.json")["body"]["at_utc_ms"]
         for stem in old:
             self.drop(f"envelopes/{stem}.envelope", f"receipts/{stem}.receipt")
