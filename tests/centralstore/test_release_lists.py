@@ -51,7 +51,7 @@ async def test_what_is_no_file_of_the_list_is_not_handed_out(site: Site, release
     site.store.add_metadata(COMMAND_LINE, listing(releases, site))
     pc = await site.ready_pc()
     for name in ("2.root.json", "memory", "memory.json", "0.root.json", "root.json", "..%2Fstore.json", "a" * 5000):
-        assert (await pc.ask("GET", f"/v1/metadata/{name}")).status_code == 404
+        assert (await pc.ask("GET", f"/v1/metadata/{name}")).status_code in {400, 404}, name
     stranger = await site.http.get("/v1/metadata/timestamp.json")
     assert stranger.status_code == 401
 
