@@ -131,6 +131,28 @@ async def test_a_pc_revoked_while_its_envelope_waits_is_refused(site: Site) -> N
         second.result()
 
 
+async def test_envelopes_of_one_place_that_wait_together_get_each_its_answer(site: Site) -> None:
+    pc = await site.open_pc()
+    journal = written(site, pc)
+    (first,) = journal.envelopes()
+    forked = Journal(pc, journal.segment, RecordSealer(journal.segment), empty_file(journal))
+    (other,) = forked.write(events_of(running("reading"), pc.id, candidate="100251")).envelopes()
+    (free,) = site.journal(pc, "b" * 32).write_keys(3).envelopes()
+    gate = threading.Event()
+    held = site.store._house.database.submit(lambda _session: gate.wait(5))
+    futures = [site.store.keep_envelope(each) for each in (first, first, other, free, other, first)]
+    gate.set()
+    assert held.result()
+    answers = [future.result() for future in futures]
+    assert [each.is_conflict for each in answers] == [False, False, True, False, True, False]
+    assert len({answers[number].receipt for number in (0, 1, 5)}) == 1
+    named = [receipt_of(site, each.receipt) for each in answers]
+    assert {named[number].sha256 for number in (0, 1, 2, 4, 5)} == {sha256_of_kept(site)}
+    assert kept(site) == [first]
+    assert conflicts(site) == 1
+    assert site.store.check_log().findings == ()
+
+
 def revoke(session: Session, device: str) -> None:
     session.get_one(Device, device).state = DeviceState.REVOKED.value
 
@@ -228,7 +250,7 @@ def empty_file(journal: Journal) -> bytearray:
 
 def sha256_of_kept(site: Site) -> str:
     with site.store._house.database.reading() as session:
-        return session.exec(select(KeptEnvelope.sha256)).one()
+        return session.exec(select(KeptEnvelope.sha256).where(KeptEnvelope.attempt == ATTEMPT)).one()
 
 
 def limit_pages(site: Site, *, more: int) -> None:
