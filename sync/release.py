@@ -96,7 +96,7 @@ class ReleaseManifest(Message):
 
 
 class Trust(Protocol):
-    """Decides which releases are genuine and current. Ed25519 now; a TUF client can stand behind the same method."""
+    """Decides which releases count: `Ed25519Trust` by who signed, `sync.metadata.MetadataTrust` by the list besides."""
 
     def verify(self, data: bytes, *, now_utc_ms: int) -> ReleaseManifest:
         """The manifest, when it is genuine, in time and not older than one accepted before.

@@ -67,7 +67,7 @@ def test_without_a_network_what_was_verified_before_still_opens(exam_room: MakeR
 
 
 def test_a_list_that_ran_out_opens_nothing_says_so_and_a_newer_one_mends_it(exam_room: MakeRoom) -> None:
-    """The PC's last list is of two weeks ago. It waits, the test leader is told; the authority's renewal is enough."""
+    """The PC's last list is of two weeks ago. It waits and reports why; the authority's renewal is enough."""
     exam = exam_room("reading")
     folder, releases = StateFolder(exam.states[0]), exam.room.releases
     long_ago = now_ms() - 15 * DAY_MS

@@ -1,5 +1,8 @@
 """The authority's list of current releases: nothing forged, old, frozen or mixed is taken, nothing lost by trying."""
 
+# pyright: reportPrivateImportUsage=false
+# `tuf.api.metadata` is where tuf's documentation says to import these from.
+
 from __future__ import annotations
 
 import re
@@ -13,6 +16,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tuf.api.metadata import Metadata, Timestamp
 
 from sync.canonical import canonical_bytes, parse_canonical
 from sync.errors import (
@@ -26,7 +30,7 @@ from sync.errors import (
 from sync.keys import sha256_hex
 from sync.metadata import MetadataTrust, ReleaseMetadata, check_root, fingerprint, listed_release
 from tests.proof import Trial
-from tests.sync.authority import DAY_MS, Authority, Pc, release
+from tests.sync.authority import DAY_MS, Authority, Pc, release, signed
 from tests.sync.examples import NOW, box, signing
 from tests.sync.forgeries import EVIL_NAME, MAKERS, Offer, Scene, forged, real
 from tests.sync.test_release import package
@@ -185,6 +189,18 @@ def test_two_stolen_targets_keys_are_the_limit(scene: Scene, place: Path) -> Non
     later = forged(scene, {**real(scene, "snapshot", "timestamp"), "targets": [scene.revoked, left]}, scene.rotated)
     with pytest.raises(ListRefusedError, match="too few"):
         rotated.memory().update(later.get, now_utc_ms=NOW)
+
+
+def test_numbers_that_ran_ahead_by_a_stolen_key_are_mended_by_a_fresh_one(scene: Scene, place: Path) -> None:
+    """A stolen time-stamp key lists nothing, but can make PCs refuse what is genuine, until the key is replaced."""
+    pc = Pc(scene.authority.root, place)
+    stamp = Metadata[Timestamp].from_bytes(scene.new["timestamp.json"])
+    stamp.signed.version = 2**31
+    ahead = {**scene.new, "timestamp.json": signed(stamp, scene.authority.signers("timestamp"))}
+    assert set(pc.memory().update(ahead.get, now_utc_ms=NOW).releases) == {"norskprove.v2", "jegerprove.v1"}
+    with pytest.raises(ListRefusedError, match="older than one that was verified before"):
+        pc.memory().update(scene.rotated.get, now_utc_ms=NOW)
+    assert pc.memory().update(scene.recovered.get, now_utc_ms=NOW).releases
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
