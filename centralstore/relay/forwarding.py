@@ -192,10 +192,19 @@ def _forward_rows(store: Store, line: CentralLine, sitting: str, done: Forwarded
 
 
 @contextmanager
-def forwarding(store: Store, *, turn_s: float = TURN_S) -> Generator[None]:
-    """While the service runs, forward whatever is borrowed; the pause doubles while the central store is away."""
+def forwarding(
+    store: Store, *, turn_s: float = TURN_S, transport: httpx.BaseTransport | None = None
+) -> Generator[None]:
+    """While the service runs, forward whatever is borrowed; the pause doubles while the central store is away.
+
+    Args:
+        store: the relay, or any other store: then there is nothing to do.
+        turn_s: the shortest pause, in seconds.
+        transport: as in `forward`.
+    """
     stopping = threading.Event()
-    thread = threading.Thread(target=_keep_forwarding, args=(store, stopping, turn_s), name="forwarding", daemon=True)
+    work = (store, stopping, turn_s, transport)
+    thread = threading.Thread(target=_keep_forwarding, args=work, name="forwarding", daemon=True)
     thread.start()
     try:
         yield
@@ -204,11 +213,13 @@ def forwarding(store: Store, *, turn_s: float = TURN_S) -> Generator[None]:
         thread.join()
 
 
-def _keep_forwarding(store: Store, stopping: threading.Event, turn_s: float) -> None:
+def _keep_forwarding(
+    store: Store, stopping: threading.Event, turn_s: float, transport: httpx.BaseTransport | None
+) -> None:
     pause_s = turn_s
     while not stopping.wait(pause_s):
         try:
-            _forward_all(store)
+            _forward_all(store, transport)
             pause_s = turn_s
         except SurroundingsError as error:
             _LOG.info("%s", error)
@@ -218,9 +229,9 @@ def _keep_forwarding(store: Store, stopping: threading.Event, turn_s: float) -> 
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
-def _forward_all(store: Store) -> None:
+def _forward_all(store: Store, transport: httpx.BaseTransport | None) -> None:
     for view in store.borrowings():
-        done = forward(store, view.sitting)
+        done = forward(store, view.sitting, transport=transport)
         for sentence in done.refused.values():
             _LOG.warning("%s", sentence)
 

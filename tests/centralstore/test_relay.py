@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from centralstore.errors import DamagedError, LentError, NotFoundError, NotNowError, StoreError, TakenError
+from centralstore.evidence.bundle import OutFolder, export_bundle
 from centralstore.records import NewEnrolment, NewPlace
+from centralstore.relay.forwarding import forward, forwarding
 from centralstore.relay.loan import seal_loan
 from centralstore.relay.rows import Telling, TellingRow
 from centralstore.rights import COMMAND_LINE
@@ -21,8 +25,9 @@ from sync.receipt import verify_receipt
 from sync.release import open_device_share, open_grant
 from sync.ticket import open_ticket
 from tests.centralstore.lending import Lent, Line, borrow_s1, lend_s1, make_relay
-from tests.centralstore.place import DAY_MS, RELEASE, Site, events_of
+from tests.centralstore.place import RELEASE, Site, events_of
 from tests.strategies import running
+from verifier.main import main as verify
 
 pytestmark = pytest.mark.anyio
 A, B = "a" * 32, "b" * 32
@@ -458,11 +463,40 @@ async def test_a_sitting_that_came_back_can_be_lent_again(lent: Lent) -> None:
     assert lent.central.board(lent.site.leader, "s1").sitting.state is SittingState.OPENED
 
 
-async def test_the_line_of_these_tests_is_the_real_service(lent: Lent) -> None:
-    from centralstore.relay.forwarding import forward
+# --- what others see of it --------------------------------------------------------------------------------------------
 
+
+async def test_the_exported_sitting_is_found_right_by_the_independent_verifier_and_both_logs_are_whole(
+    lent: Lent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await run_room(lent)
+    close(lent)
+    lent.relay.give_back(lent.site.leader, "s1")
+    lent.forward()
+    for store in (lent.central, lent.relay):
+        assert store.check_log().findings == ()
+    export_bundle(lent.central, "s1", OutFolder(tmp_path / "bundle"), checkpoint=lent.central.checkpoint)
+    status = verify([str(tmp_path / "bundle")])
+    told = capsys.readouterr().out
+    assert status == 0, told
+    assert "delegations to relays" in told
+
+
+async def test_a_running_relay_forwards_by_itself_as_soon_as_there_is_a_line(lent: Lent) -> None:
+    sent = await run_room(lent)
+    line = Line(lent.central)
+    line.cut_at = 0
+    with forwarding(lent.relay, turn_s=0.01, transport=line):
+        for _ in range(3000):
+            view = lent.relay.borrowing("s1")
+            if view is not None and view.forwarded == view.kept:
+                break
+            await asyncio.sleep(0.01)
+    assert {attempt: list(lent.central.envelopes(attempt)) for attempt in sent} == sent
+
+
+async def test_the_line_of_these_tests_is_the_real_service(lent: Lent) -> None:
     line = Line(lent.central)
     await run_room(lent)
     forward(lent.relay, "s1", transport=line)
     assert {each.split()[1] for each in line.asked} >= {"/v1/relay/orders", "/v1/relay/envelopes", "/v1/relay/rows"}
-    assert lent.site.clock() < lent.site.clock() + DAY_MS
