@@ -221,8 +221,7 @@ class Checking(Keeper):
         }
 
     def _check_envelopes(self, session: Session, check: _Check) -> None:
-        devices = {row.id: VerifyKey(row.ed25519) for row in session.exec(select(Device)).all()}
-        erased = _erased(session)
+        devices, erased = _device_keys(session), _erased(session)
         for row in session.exec(select(KeptEnvelope).execution_options(yield_per=_ROWS_AT_ONCE)):
             leaf = receipt_leaf(row)
             check.match(leaf, row.received_ms)
@@ -272,11 +271,13 @@ class Checking(Keeper):
 
 
 def _check_conflicts(session: Session, check: _Check) -> None:
+    devices, erased = _device_keys(session), _erased(session)
     for row in session.exec(select(Conflict).execution_options(yield_per=_ROWS_AT_ONCE)):
         leaf = conflict_leaf(row)
         check.match(leaf, row.at_ms)
-        if _identity(as_bytes(row.data)) != row.offered_sha256:
-            check.find("conflict", leaf.ref, "its data was changed: it is not what was offered")
+        problem = _offered_problem(row, devices, erased.get(row.sitting, ()))
+        if problem:
+            check.find("conflict", leaf.ref, problem)
 
 
 def _check_results(session: Session, check: _Check) -> None:
@@ -383,11 +384,19 @@ def _data_problem(row: KeptEnvelope, devices: Mapping[str, VerifyKey], erased: S
     return ""
 
 
-def _identity(data: bytes) -> str:
+def _offered_problem(row: Conflict, devices: Mapping[str, VerifyKey], erased: Sequence[StreamName]) -> str:
+    """What is wrong with the bytes that were offered for a taken place; "" = nothing."""
     try:
-        return envelopes.envelope_sha256(data)
-    except SyncDataError:
-        return ""
+        found = envelopes.verify(as_bytes(row.data), devices[row.device], erased=erased)
+    except KeyError:
+        return f"the PC {row.device} that made it was deleted"
+    except SyncDataError as error:
+        return f"its data was changed: {error}"
+    return "" if found.sha256 == row.offered_sha256 else "its data was changed: it is not what was offered"
+
+
+def _device_keys(session: Session) -> dict[str, VerifyKey]:
+    return {row.id: VerifyKey(as_bytes(row.ed25519)) for row in session.exec(select(Device)).all()}
 
 
 def _erased(session: Session) -> dict[str, list[StreamName]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from sync.keys import SigningKey
 from sync.segment import RecordSealer
 from sync.tree import leaf_hash
 from tests.centralstore.place import Clock, Journal, Site, enter, events_of, furnish
+from tests.proof import Proof
 from tests.strategies import running
 from verifier.main import main as verify
 
@@ -44,6 +46,7 @@ class Kept:
 
     folder: Path
     now_ms: int
+    pristine: Path
     earlier: Path
     cosigned: tuple[bytes, bytes]
 
@@ -81,7 +84,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory, package: bytes, authorit
 @pytest.fixture
 def kept(tmp_path: Path, untouched: Kept) -> Kept:
     shutil.copytree(untouched.folder, tmp_path / "store")
-    return replace(untouched, folder=tmp_path / "store")
+    return replace(untouched, folder=tmp_path / "store", pristine=untouched.folder / "store.sqlite")
 
 
 async def whole_sitting(folder: Path, package: bytes, authority: KeyFolder) -> Kept:
@@ -112,7 +115,8 @@ async def whole_sitting(folder: Path, package: bytes, authority: KeyFolder) -> K
     last = see(site)
     site.clock.pass_minutes(1)
     site.store.close()
-    return Kept(site.store.folder.path, site.clock.now_ms, earlier, (seen, last))
+    folder = site.store.folder.path
+    return Kept(folder, site.clock.now_ms, folder / "store.sqlite", earlier, (seen, last))
 
 
 def see(site: Site) -> bytes:
@@ -407,6 +411,85 @@ def test_rows_that_cannot_even_be_read_are_findings_and_no_fault(kept: Kept) -> 
     database.close()
     kinds = {each.kind for each in kept.check().findings}
     assert kinds >= {"audit", "order", "envelope", "result", "checkpoint"}
+
+
+LOGGED = {
+    "keptenvelope": "sitting attempt segment device release first last sha256 received_ms data receipt",
+    "conflict": "sitting attempt segment device first last stored_sha256 offered_sha256 at_ms data",
+    "givenorder": "sitting number kind candidate part reason by at_ms sha256 data",
+    "audit": "id at_ms user role act site room sitting candidate is_allowed detail",
+    "keptresult": "attempt scoring_number scoring_version sitting candidate part level data findings keys_sha256"
+    " scored_ms",
+    "enrolment": "sitting candidate part level accommodation_ms",
+    "device": "id x25519 ed25519 state",
+    "logleaf": "number kind ref sitting leaf signature",
+    "logcheckpoint": "size at_ms data",
+}
+"""The rows that the log speaks of and their columns; not: a result's state, a hand-in's signature, a PC's name."""
+
+
+def changed(value: object, chance: random.Random) -> object:
+    """The value with one bit, sign or number another; itself where there is nothing to change."""
+    if isinstance(value, int):
+        return 1 - value if value in {0, 1} else value + chance.choice((-1, 1, 86_400_000, -86_400_000))
+    if not isinstance(value, str | bytes) or not value:
+        return value
+    data = bytearray(value if isinstance(value, bytes) else value.encode())
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(7)
+    return bytes(data) if isinstance(value, bytes) else data.decode("utf-8", "replace")
+
+
+def means_the_same(table: str, column: str, old: object, new: object) -> bool:
+    """Whether a column of JSON says the same in other words: nothing was changed then."""
+    if column not in {"detail", "findings"} and (table, column) != ("keptresult", "data"):
+        return old == new
+    try:
+        return json.loads(str(old)) == json.loads(str(new))
+    except ValueError:
+        return False
+
+
+def test_no_change_at_random_of_a_logged_row_goes_unseen(kept: Kept, proof: Proof) -> None:
+    store = kept.store()
+    database = sqlite3.connect(kept.folder / "store.sqlite", isolation_level=None)
+    try:
+        with proof("a database administrator's change of any logged row and column", ci=250, full=50_000) as trial:
+            for seed in trial.seeds():
+                chance = random.Random(seed)
+                table = chance.choice(list(LOGGED))
+                column = chance.choice(LOGGED[table].split())
+                rowid, old = chance.choice(database.execute(f"select rowid, {column} from {table}").fetchall())
+                new = changed(old, chance)
+                database.execute("begin")
+                try:
+                    if chance.random() < 0.1:
+                        database.execute(f"delete from {table} where rowid = ?", (rowid,))
+                        trial.count("rows deleted")
+                    elif means_the_same(table, column, old, new):
+                        trial.count("nothing to change")
+                        database.execute("rollback")
+                        continue
+                    else:
+                        database.execute(f"update {table} set {column} = ? where rowid = ?", (new, rowid))
+                        trial.count("values changed")
+                except sqlite3.IntegrityError:
+                    trial.count("refused by the table itself")
+                    database.execute("rollback")
+                    continue
+                database.execute("commit")
+                is_seen = bool(store.check_log().findings)
+                trial.count("unseen", not is_seen)
+                assert is_seen, (seed, table, column, old, new)
+                undo(database, kept.pristine)
+    finally:
+        database.close()
+        store.close()
+
+
+def undo(database: sqlite3.Connection, pristine: Path) -> None:
+    with sqlite3.connect(pristine) as copy:
+        copy.backup(database)
+    copy.close()
 
 
 # --- what only a witness sees -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from centralstore.commands import main
 from centralstore.errors import ForkedLogError, LogBrokenError, SetUpError, StoreSilentError
 from centralstore.evidence.witness import Proof, Witness, init_witness, open_witness, told, watch
 from centralstore.folder import init_folder
@@ -22,6 +23,7 @@ from sync.keys import SigningKey
 from sync.passwords import TEST_COST
 from sync.tree import leaf_hash
 from tests.centralstore.place import START_MS, Clock
+from tests.centralstore.test_server import start
 
 
 @dataclass
@@ -254,3 +256,48 @@ def test_a_cosigned_checkpoint_given_back_is_kept_once_and_one_of_another_log_is
     source.store = opened()
     with pytest.raises(LogBrokenError, match="the witness saw other leaves"):
         source.store.add_witness(data, witness.key.public)
+
+
+# --- over the network, as commands ------------------------------------------------------------------------------------
+
+
+def test_another_organisation_watches_a_running_store_by_its_address_ca_and_log_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "store"
+    init_folder(folder, cost=TEST_COST)
+    init_folder(tmp_path / "other", cost=TEST_COST)
+    process, url = start(folder)
+
+    def run(*words: str) -> tuple[int, str]:
+        status = main([str(word) for word in words])
+        told = capsys.readouterr()
+        return status, told.out + told.err
+
+    def look(ca: Path = folder / "ca.pem") -> tuple[int, str]:
+        key = str(tmp_path / "log.pub")
+        return run("witness", str(tmp_path / "w"), "--store", url, "--ca", str(ca), "--key", key)
+
+    try:
+        (tmp_path / "log.pub").write_text(run("log", str(folder), "--key")[1], encoding="ascii")
+        assert run("witness-init", str(tmp_path / "w"), "Tilsynet")[0] == 0
+        status, told = look()
+        assert (status, "first look" in told) == (0, True), told
+        assert run("token", str(folder), "--site", "oslo", "--room", "r1")[0] == 0
+        assert look(tmp_path / "other/ca.pem")[0] == 1
+        (seen,) = (tmp_path / "w/seen").iterdir()
+        public = str(tmp_path / "w/witness.pub")
+        assert run("add-witness", str(folder), str(seen), "--key", public)[0] == 0
+        status, told = run("check-log", str(folder), "--cosigned", str(seen), "--witness-key", public)
+        assert (status, "Everything is as the store left it." in told) == (0, True), told
+    finally:
+        process.kill()
+        process.communicate()
+    status, told = look()
+    assert (status, "gives no usable answer" in told) == (1, True)
+    with sqlite3.connect(folder / "store.sqlite") as database:
+        database.execute("update audit set user = 'vera'")
+    database.close()
+    status, told = run("check-log", str(folder))
+    assert status == 1
+    assert "it was changed afterwards" in told
