@@ -34,7 +34,7 @@ class Devices(Keeper):
         Raises:
             NotNowError: a sitting of that room is borrowed; its PCs are enrolled at the central store.
         """
-        token = secrets.token_urlsafe(24)
+        token = f"t{secrets.token_urlsafe(24)}"  # never begins with "-", which a command line takes for an option
         row = DeviceToken(token_sha256=_digest(token), site=site, room=room, expires_ms=self.now_ms() + TOKEN_MS)
 
         def work(session: Session) -> None:
