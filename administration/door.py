@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +34,12 @@ REQUESTS_A_MINUTE: Final = 1_200
 
 LONGEST_TOKEN: Final = 128
 
+IDLE_MS: Final = 30 * MINUTE_MS
+"""Without any request for so long a session ends. An open room page asks by itself: a room is watched all the time."""
+
+MOST_SESSIONS: Final = 10_000
+"""Sessions whose last request is remembered; one that was forgotten, or is older than this process, begins anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -57,6 +64,7 @@ class Door:
         self._store = store
         self._log_ins = Limiter(LOG_INS_A_MINUTE, MINUTE_MS)
         self._requests = Limiter(REQUESTS_A_MINUTE, MINUTE_MS)
+        self._seen = OrderedDict[str, int]()
 
     async def visit(self, request: Request) -> Visit:
         """The person behind a request; a posted form is read and checked.
@@ -71,13 +79,25 @@ class Door:
             raise NotLoggedInError
         self._requests.count(token, self._store.now_ms())
         actor = await run_in_threadpool(lambda: self._store.session_actor(token))
-        if actor is None:
+        if actor is None or await self._is_idle(token):
             raise NotLoggedInError
         form = Form({})
         if request.method == "POST":
             form = Form.read(await read_body(request, FORM_BYTES))
             check_form(request, form, token)
         return Visit(request, actor, token, language_of(request), form)
+
+    async def _is_idle(self, token: str) -> bool:
+        """Whether a session was silent for too long; it is ended then, and else remembered as seen now."""
+        now = self._store.now_ms()
+        last = self._seen.pop(token, now)
+        if now - last > IDLE_MS:
+            await run_in_threadpool(lambda: self._store.end_session(token))
+            return True
+        self._seen[token] = now
+        while len(self._seen) > MOST_SESSIONS:
+            self._seen.popitem(last=False)
+        return False
 
     async def stranger_form(self, request: Request) -> Form:
         """A form of somebody not logged in: the log-in form or the choice of language there.
@@ -122,7 +142,8 @@ def keep_session(response: Response, token: str, seconds: int) -> None:
 
 
 def end_session(response: Response) -> None:
-    """Take the session from the browser."""
+    """Take the session from the browser, and everything it may have kept of the pages."""
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
 
 

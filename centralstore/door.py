@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
@@ -44,6 +44,15 @@ MESSAGE_BYTES: Final = 65_536
 
 BODY_SECONDS: Final = 15.0
 """A body that takes longer is given up, so that slow senders hold nothing for long."""
+
+API_HEADERS: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer to a program, should a browser ever be led to its address."""
 
 _NUMBER: Final = re.compile(r"[0-9]{1,16}")
 _LENGTH: Final = re.compile(r"[0-9]{1,12}")
@@ -170,12 +179,12 @@ def parsed(model: type[M], body: bytes, what: str) -> M:
 
 def canonical(plain: object) -> Response:
     """An answer in canonical JSON."""
-    return Response(canonical_bytes(plain), media_type="application/json")
+    return Response(canonical_bytes(plain), media_type="application/json", headers=API_HEADERS)
 
 
 def octets(data: bytes, status: int = 200) -> Response:
     """An answer of bytes as they are."""
-    return Response(data, status_code=status, media_type="application/octet-stream")
+    return Response(data, status_code=status, media_type="application/octet-stream", headers=API_HEADERS)
 
 
 async def away(work: Callable[[], T]) -> T:
@@ -225,4 +234,4 @@ def answer_of(error: Exception) -> Response:
 
 def error_answer(status: int, code: str, sentence: str) -> Response:
     """An error as every route answers it."""
-    return JSONResponse({"error": sentence, "code": code}, status_code=status)
+    return JSONResponse({"error": sentence, "code": code}, status_code=status, headers=dict(API_HEADERS))

@@ -21,6 +21,7 @@ from centralstore.counter import perform
 from centralstore.description import describe
 from centralstore.desk import COMMAND_PATH, SECRET_HEADER, CommandRequest
 from centralstore.door import (
+    API_HEADERS,
     MESSAGE_BYTES,
     Door,
     Figures,
@@ -151,7 +152,7 @@ def _add_sitting_routes(app: FastAPI, store: Store, door: Door) -> None:
     async def release(request: Request, release: PathId) -> Response:
         caller = await door.caller(request)
         path = await away(lambda: store.release_file(caller.device, release))
-        return FileResponse(path, media_type="application/octet-stream")
+        return FileResponse(path, media_type="application/octet-stream", headers=API_HEADERS)
 
 
 def _add_order_routes(app: FastAPI, store: Store, door: Door) -> None:
@@ -226,4 +227,4 @@ def _add_command_route(app: FastAPI, store: Store, secret: str) -> None:
         if not hmac.compare_digest(shown.encode(), secret.encode()):
             raise WrongPasswordError
         asked = parsed(CommandRequest, await read_body(request, COMMAND_BYTES), "Command")
-        return JSONResponse(await away(lambda: perform(store, asked)))
+        return JSONResponse(await away(lambda: perform(store, asked)), headers=dict(API_HEADERS))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Final
 
@@ -29,7 +30,19 @@ LONGEST_PAUSE_MS: Final = 15 * 60_000
 SESSION_MS: Final = 12 * 3_600_000
 """A staff session ends after twelve hours: longer than any exam day."""
 
-SHORTEST_PASSWORD: Final = 10
+SHORTEST_PASSWORD: Final = 15
+LONGEST_PASSWORD: Final = 256
+"""OWASP ASVS 5, V6.2.1 advises fifteen characters. None of the often used passwords is so long, and a sentence is."""
+
+EASY_WORDS: Final = (
+    *("prøverom", "proverom", "provrom", "norskprøven", "norskprove", "jegerprøven", "kompetanse norge", "hkdir"),
+    *("passord", "password", "hemmelig", "velkommen", "welcome", "sommer2", "vinter2", "qwerty", "123456", "abcdef"),
+    *("prøveleder", "prøveansvarlig", "sensor", "administrator", "admin", "test_leader", "test_manager"),
+)
+"""Words that stand in the passwords that are tried first; they do not count towards a password's length."""
+
+_MOST_OTHER: Final = 6
+"""Different characters that a password must have besides the easy words: else it is one key held down."""
 
 
 class Accounts(Keeper):
@@ -48,7 +61,8 @@ class Accounts(Keeper):
             raise LogInPausedError(-(-(account.paused_until_ms - self.now_ms()) // 1000))
         # An unknown user costs the same time as a wrong password, so that names cannot be found out by the clock.
         verifier = PasswordVerifier(account.verifier if account is not None else stranger)
-        is_right = verifier.accepts(password) and account is not None and account.is_active
+        is_right = len(password) <= LONGEST_PASSWORD and verifier.accepts(password)
+        is_right = is_right and account is not None and account.is_active
         self._write(lambda session: self._note_log_in(session, user, is_right=is_right))
         if not is_right or account is None:
             raise WrongPasswordError
@@ -109,9 +123,9 @@ class Accounts(Keeper):
         Raises:
             NoRightError: not the actor's site.
             TakenError: the user name is taken.
-            FieldError: the password is too short.
+            FieldError: the password is too easy.
         """
-        check_password(new.password, f"account '{new.user}'")
+        check_password(new.password, f"account '{new.user}'", own_words(new))
         verifier = PasswordVerifier.make(new.password, self._house.folder.settings.password_cost).text
 
         def work(session: Session) -> None:
@@ -148,6 +162,11 @@ class Accounts(Keeper):
         return account
 
 
+def own_words(new: NewAccount) -> tuple[str, ...]:
+    """What an attacker knows of an account, and tries first."""
+    return (new.user, *new.name.split(), new.site, new.room)
+
+
 def insert_account(session: Session, new: NewAccount, verifier: str, now_ms: int) -> None:
     """Add an account's row.
 
@@ -169,14 +188,27 @@ def insert_account(session: Session, new: NewAccount, verifier: str, now_ms: int
     )
 
 
-def check_password(password: str, place: str) -> None:
-    """Refuse what is too short to be a password of staff.
+def check_password(password: str, place: str, own: Iterable[str] = ()) -> None:
+    """Refuse what is too easy to be a password of staff.
+
+    Args:
+        password: as it was typed; any characters count.
+        place: what it is for, for the error's sentence.
+        own: words of the account itself, as user and name, which do not count either.
 
     Raises:
-        FieldError: under ten characters.
+        FieldError: too short, too long, or little more than words that are tried first.
     """
     if len(password) < SHORTEST_PASSWORD:
         raise FieldError(place, "password", f"shorter than {SHORTEST_PASSWORD} characters", "Choose a longer one.")
+    if len(password) > LONGEST_PASSWORD:
+        raise FieldError(place, "password", f"longer than {LONGEST_PASSWORD} characters", "Choose a shorter one.")
+    left = password.casefold()
+    for word in sorted((*EASY_WORDS, *own), key=len, reverse=True):
+        if len(word) >= 3:  # noqa: PLR2004 - shorter ones stand in every text
+            left = left.replace(word.casefold(), "")
+    if len(set(left)) < _MOST_OTHER:
+        raise FieldError(place, "password", "little more than a word that is tried first", "Choose a whole sentence.")
 
 
 def _taken(user: str) -> TakenError:

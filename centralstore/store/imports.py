@@ -10,7 +10,7 @@ from sqlmodel import Session
 from centralstore.csvfile import ImportPlan, parse_people
 from centralstore.errors import ImportRefusedError, NoRightError, StoreError
 from centralstore.rights import EVERYWHERE, Act, Actor
-from centralstore.store.accounts import check_password, insert_account
+from centralstore.store.accounts import check_password, insert_account, own_words
 from centralstore.store.keeper import Keeper, Where, require
 from centralstore.store.planning import insert_candidate, insert_place, insert_sitting
 from sync.passwords import PasswordVerifier
@@ -61,7 +61,7 @@ class Imports(Keeper):
         cost = self._house.folder.settings.password_cost
         for line, account in plan.accounts:
             try:
-                check_password(account.password, "account")
+                check_password(account.password, "account", own_words(account))
             except StoreError as error:
                 plan.problems.append(f"line {line}: {error}")
         if plan.problems:

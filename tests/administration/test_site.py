@@ -100,12 +100,46 @@ async def test_sessions_are_random_kept_by_the_store_and_end_with_the_log_out(de
     desk.http.cookies.set(SESSION_COOKIE, tokens[1], domain="store.test")
     assert (await desk.see("/sittings")).status_code == 303
     desk.http.cookies.set(SESSION_COOKIE, tokens[0], domain="store.test")
+    assert (await desk.see("/sittings")).status_code == 303, "the second log-in ended the first session"
+    assert answer.headers["clear-site-data"] == '"cache", "storage"'
+
+
+async def test_a_session_ends_after_half_an_hour_of_silence(desk: Desk) -> None:
+    await desk.log_in("lars")
+    for _ in range(4):
+        desk.site.clock.pass_minutes(29)
+        assert (await desk.see("/sittings")).status_code == 200
+    desk.site.clock.pass_minutes(31)
+    assert (await desk.see("/sittings")).status_code == 303
+    assert (await desk.see("/sittings")).status_code == 303, "it is ended in the store too"
+
+
+async def test_an_open_room_page_keeps_its_session(desk: Desk) -> None:
+    await desk.log_in("lars")
+    for _ in range(10):
+        desk.site.clock.pass_minutes(25)
+        assert (await desk.see("/sittings/s1/board")).status_code == 200
+
+
+async def test_two_browsers_of_one_account_have_sessions_of_their_own(desk: Desk) -> None:
+    first = (await desk.log_in("lars")).cookies[SESSION_COOKIE]
+    desk.http.cookies.clear()
+    await desk.log_in("lars")
     assert (await desk.see("/sittings")).status_code == 200
+    desk.http.cookies.set(SESSION_COOKIE, first, domain="store.test")
+    assert (await desk.see("/sittings")).status_code == 200
+
+
+async def test_a_password_counts_as_a_whole_and_one_without_end_is_refused(desk: Desk) -> None:
+    for password in (PASSWORD + " ", PASSWORD[:-1], PASSWORD.upper(), PASSWORD + "x" * 5000):
+        assert (await desk.log_in("lars", password)).status_code == 401
 
 
 async def test_a_session_ends_after_twelve_hours_and_with_the_account(desk: Desk) -> None:
     await desk.log_in("lars")
-    desk.site.clock.pass_minutes(12 * 60)
+    for _ in range(12 * 60 // 20):
+        assert (await desk.see("/sittings")).status_code == 200
+        desk.site.clock.pass_minutes(20)
     assert (await desk.see("/sittings")).status_code == 303
     await desk.log_in("lars")
     desk.site.store.withdraw_account(desk.site.manager, "lars")
@@ -267,7 +301,9 @@ async def test_every_answer_carries_the_security_headers(desk: Desk) -> None:
         assert "frame-ancestors 'none'" in policy
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert "max-age" in answer.headers["strict-transport-security"]
+        assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+        assert "object-src 'none'" in policy
+        assert answer.headers["referrer-policy"] == "same-origin"
 
 
 async def test_pages_hold_no_inline_script_style_or_foreign_address(desk: Desk) -> None:

@@ -66,7 +66,7 @@ def test_access_is_given_by_a_test_manager_for_the_own_site_only(site: Site) -> 
     elsewhere = NewAccount("odd", "Odd Ås", "en tredje setning", Role.TEST_LEADER, "bergen", "b1")
     with pytest.raises(NoRightError, match="another room or test site"):
         site.store.add_account(site.manager, elsewhere)
-    with pytest.raises(FieldError, match="shorter than 10"):
+    with pytest.raises(FieldError, match="shorter than 15"):
         site.store.add_account(site.manager, NewAccount("per", "Per", "kort", Role.INVIGILATOR, "oslo", "r1"))
     assert [view.user for view in site.store.accounts(site.manager)] == ["lars", "mona", "nora", "vera"]
 
@@ -76,3 +76,38 @@ def test_no_password_stands_in_the_database(site: Site) -> None:
     files = [path.read_bytes() for path in site.store.folder.path.glob("store.sqlite*")]
     assert files
     assert not any(PASSWORD.encode() in data or "blå stol 41".encode() in data for data in files)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "fjorten tegn??",
+        "x" * 257,
+        "aaaaaaaaaaaaaaaaaaaa",
+        "passordpassord1234",
+        "Prøverom-prøverom-1",
+        "noranoranoradal2026",
+        "123456123456123456",
+        "abababababababab",
+    ],
+)
+def test_a_password_that_is_tried_first_is_no_password(site: Site, password: str) -> None:
+    new = NewAccount("nora", "Nora Dal", password, Role.INVIGILATOR, "oslo", "r1")
+    with pytest.raises(FieldError, match="field 'password'"):
+        site.store.add_account(site.manager, new)
+
+
+@pytest.mark.parametrize(
+    "password", ["en helt vanlig setning", "ÆØÅ æøå 😀 漢字 ¶¶¶ ½", "correct horse battery staple", "q7#k" * 5 + "zW"]
+)
+def test_any_characters_make_a_password_if_there_are_enough(site: Site, password: str) -> None:
+    site.store.add_account(site.manager, NewAccount("nora", "Nora Dal", password, Role.INVIGILATOR, "oslo", "r1"))
+    assert site.store.log_in("nora", password).user == "nora"
+
+
+def test_a_long_password_is_checked_to_its_end(site: Site) -> None:
+    password = "en setning som er lang " * 11
+    site.store.add_account(site.manager, NewAccount("nora", "Nora Dal", password, Role.INVIGILATOR, "oslo", "r1"))
+    assert site.store.log_in("nora", password).user == "nora"
+    with pytest.raises(WrongPasswordError):
+        site.store.log_in("nora", password[:-1])

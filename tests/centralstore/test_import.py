@@ -13,7 +13,7 @@ from tests.centralstore.place import RELEASE, Site
 
 GOOD = f"""\
 user,name,password,role,site,room
-kari,Kari Nes,tre ord her,test_leader,oslo,r2
+kari,Kari Nes,tre ganske lange ord,test_leader,oslo,r2
 
 number,name,protected,login,password
 100300,Li Wei,no,li,blå stol 41
@@ -31,7 +31,7 @@ s2,100301,8,reading
 def test_a_whole_file_is_taken_in(site: Site) -> None:
     taken = site.store.import_people(COMMAND_LINE, GOOD, "people.csv")
     assert taken == {"accounts": 1, "candidates": 2, "sittings": 1, "places": 2}
-    kari = site.store.log_in("kari", "tre ord her")
+    kari = site.store.log_in("kari", "tre ganske lange ord")
     view = site.store.sitting(kari, "s2")
     assert view.parts[0].planned_start_ms == 1_795_420_800_000  # 2026-11-23 09:00 +01:00
     seats = site.store.board(kari, "s2").seats
@@ -45,7 +45,7 @@ def test_a_whole_file_is_taken_in(site: Site) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("kari,Kari Nes,tre ord her", "kari,Kari Nes,kort", "line 2: account, field 'password': shorter than 10"),
+        ("kari,Kari Nes,tre ganske lange ord", "kari,Kari Nes,kort", "line 2: account, field 'password': shorter than 15"),
         ("test_leader,oslo,r2", "boss,oslo,r2", "line 2, field 'role': 'boss' is none"),
         ("test_leader,oslo,r2", "test_leader,oslo,", "line 2, field 'room': it is empty"),
         ("100300,Li Wei,no,li", "100300,Li Wei,maybe,li", "line 5, field 'protected': 'maybe' is neither"),
@@ -74,7 +74,7 @@ def test_a_malformed_row_is_told_and_nothing_is_taken_in(site: Site, old: str, n
     assert "nothing was imported" in str(refused.value)
     assert [view.id for view in site.store.sittings(COMMAND_LINE)] == ["s1"]
     with pytest.raises(WrongPasswordError):
-        site.store.log_in("kari", "tre ord her")
+        site.store.log_in("kari", "tre ganske lange ord")
 
 
 def test_all_faults_of_a_file_are_told_at_once(site: Site) -> None:

@@ -368,6 +368,25 @@ def test_no_content_type_is_believed_and_none_is_needed(service: Service) -> Non
     assert service.ask("POST", "/v1/progress", report, **{"Content-Type": "text/plain"}).status_code == 200
 
 
+def test_every_answer_says_that_it_is_no_page_and_not_to_be_kept(service: Service) -> None:
+    answers = [
+        service.ask("GET", "/v1/device/sittings"),
+        service.ask("GET", "/v1/device/ticket?sitting=s1"),
+        service.ask("GET", "/v1/releases/norskprove-test.v1"),
+        service.ask("GET", "/v1/none"),
+        service.ask("PUT", "/v1/time"),
+        service.ask("POST", "/v1/orders/ack", b"{"),
+        service.run(service.site.http.get("/v1/device/sittings")),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 404, 405, 400, 401]
+    for answer in answers:
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "access-control-allow-origin" not in answer.headers
+
+
 # --- the staff's forms ------------------------------------------------------------------------------------------------
 
 FORMS: Final = (

@@ -160,7 +160,7 @@ def guided(run: Run, asked: Asked, target: Target) -> None:
         corpora = [asked.corpus, folder] if asked.corpus else [folder]
         options = [
             *(f"-seed={asked.seed + 1}", f"-max_len={CASE_BYTES}", "-verbosity=0", "-print_final_stats=0"),
-            *("-timeout=0", "-rss_limit_mb=4096", "-len_control=0"),
+            *("-timeout=0", "-rss_limit_mb=4096", "-len_control=0", f"-artifact_prefix={folder}/"),
         ]
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 2)
