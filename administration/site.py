@@ -63,8 +63,8 @@ POLL_SECONDS: Final = 5.0
 
 HEADERS: Final[Mapping[bytes, bytes]] = {
     b"content-security-policy": (
-        b"default-src 'none'; object-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
-        b" form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        b"default-src 'none'; object-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
+        b" connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
