@@ -139,10 +139,7 @@ def forward(store: Store, sitting: str, *, url: str = "", transport: httpx.BaseT
         _forward_orders(store, line, sitting, done)
         _forward_envelopes(store, line, sitting, VerifyKey.from_hex(central.receipt_key), done)
         _forward_rows(store, line, sitting, done)
-        if data := store.returned(sitting):
-            line.ask("POST", f"/v1/relay/return?sitting={sitting}", data)
-            store.note_return_known(sitting)
-            done.is_returned = True
+        _forward_return(store, line, sitting, done)
     return done
 
 
@@ -191,6 +188,16 @@ def _forward_rows(store: Store, line: CentralLine, sitting: str, done: Forwarded
         done.rows += len(rows)
 
 
+def _forward_return(store: Store, line: CentralLine, sitting: str, done: Forwarded) -> None:
+    view = store.borrowing(sitting)
+    if view is None or not view.is_returned:
+        return
+    if not view.is_return_known:
+        line.ask("POST", f"/v1/relay/return?sitting={sitting}", store.returned(sitting))
+        store.note_return_known(sitting)
+    done.is_returned = True
+
+
 @contextmanager
 def forwarding(
     store: Store, *, turn_s: float = TURN_S, transport: httpx.BaseTransport | None = None
@@ -217,9 +224,10 @@ def _keep_forwarding(
     store: Store, stopping: threading.Event, turn_s: float, transport: httpx.BaseTransport | None
 ) -> None:
     pause_s = turn_s
+    brought: dict[str, int] = {}
     while not stopping.wait(pause_s):
         try:
-            _forward_all(store, transport)
+            _forward_all(store, transport, brought)
             pause_s = turn_s
         except SurroundingsError as error:
             _LOG.info("%s", error)
@@ -229,9 +237,15 @@ def _keep_forwarding(
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
-def _forward_all(store: Store, transport: httpx.BaseTransport | None) -> None:
+def _forward_all(store: Store, transport: httpx.BaseTransport | None, brought: dict[str, int]) -> None:
+    """Forward every sitting in which something changed since it was ``brought`` over (by sitting, the bell's count)."""
     for view in store.borrowings():
+        count = store.bell.version(f"room/{view.sitting}")
+        if brought.get(view.sitting) == count:
+            continue
         done = forward(store, view.sitting, transport=transport)
+        if not done.refused:
+            brought[view.sitting] = count
         for sentence in done.refused.values():
             _LOG.warning("%s", sentence)
 
