@@ -243,31 +243,40 @@ def test_generated_requests_are_answered_as_described(
     is_octets = any(body.media_type == OCTETS for body in operation.body)
     if mode is GenerationMode.NEGATIVE and (not has_input or (is_octets and not operation.query)):
         return  # nothing can be against the description: any bytes are bytes
-    with proof(f"schemathesis: {name}, {mode.value}", ci=12, full=2_000) as trial:
+    with proof(f"schemathesis: {name}, {mode.value}", ci=1, full=400) as trial:
         answers: list[int] = []
-
-        @seed(trial.first)
-        @settings(
-            max_examples=trial.most,
-            phases=[Phase.generate],
-            deadline=None,
-            database=None,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-        )
-        @given(case=operation.as_strategy(generation_mode=mode))
-        def try_all(case: Any) -> None:
-            real(service, case, is_positive=mode is GenerationMode.POSITIVE)
-            service.site.clock.pass_minutes(0.01)
-            answer = send(service, case)
-            answers.append(answer.status_code)
-            case.validate_response(answer, checks=CHECKS)
-
-        try_all()
+        strategy = operation.as_strategy(generation_mode=mode)
+        for number in trial.seeds():
+            answers += batch(service, strategy, number, is_positive=mode is GenerationMode.POSITIVE)
         trial.tried = len(answers)
         trial.count("faults of the service (5xx)", sum(status >= 500 for status in answers))
         trial.count("accepted", sum(status < 300 for status in answers))
         assert answers
         assert max(answers) < 500
+
+
+def batch(service: Service, strategy: Any, number: int, *, is_positive: bool) -> list[int]:
+    """Send a dozen generated requests and hold each answer against the description; the answers' statuses."""
+    answers: list[int] = []
+
+    @seed(number)
+    @settings(
+        max_examples=12,
+        phases=[Phase.generate],
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+    @given(case=strategy)
+    def try_all(case: Any) -> None:
+        real(service, case, is_positive=is_positive)
+        service.site.clock.pass_minutes(0.01)
+        answer = send(service, case)
+        answers.append(answer.status_code)
+        case.validate_response(answer, checks=CHECKS)
+
+    try_all()
+    return answers
 
 
 # --- by hand ----------------------------------------------------------------------------------------------------------
