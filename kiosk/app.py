@@ -60,6 +60,7 @@ class Options:
     authority: str = ""
     delegation: Path | None = None
     export: Path | None = None
+    is_everything: bool = False
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.export is not None:
             from kiosk.stick import export  # noqa: PLC0415 - loaded only when asked for
 
-            export(StateFolder(options.state), options.export, print)
+            export(StateFolder(options.state), options.export, print, is_everything=options.is_everything)
             return 0
         return run(options)
     except (KioskError, SyncError) as error:
@@ -115,6 +116,7 @@ def _options(argv: Sequence[str]) -> Options:
         metavar="FILE",
         help="who gives the sitting in this room; with --store: at that address",
     )
+    parser.add_argument("--everything", action="store_true", help="with --export: also what has the store's receipt")
     parser.add_argument("--robot-map", type=Path, help="write where the controls are to this file (for robots)")
     found = parser.parse_args(argv)
     return Options(
@@ -127,6 +129,7 @@ def _options(argv: Sequence[str]) -> Options:
         found.robot_map,
         authority=found.authority,
         export=found.export,
+        is_everything=found.everything,
         delegation=found.delegation,
     )
 

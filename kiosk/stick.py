@@ -1,7 +1,8 @@
 """Envelopes by USB stick: what staff do when a PC cannot reach the store at all.
 
 `./run kiosk --state DIR --export FOLDER` first takes in the receipts that an import at the store left in the folder,
-then saves every envelope that has none. It may be given as often as one likes, with the same stick or another.
+then saves every envelope that has none. It may be given as often as one likes, with the same stick or another. With
+``--everything`` it saves all that lies on this PC: for a store whose own copies are gone, and its backups with them.
 """
 
 from __future__ import annotations
@@ -21,13 +22,21 @@ if TYPE_CHECKING:
     from sync.files import Files
 
 
-def export(folder: StateFolder, stick: Path, tell: Callable[[str], None], *, files: Files | None = None) -> None:
+def export(
+    folder: StateFolder,
+    stick: Path,
+    tell: Callable[[str], None],
+    *,
+    is_everything: bool = False,
+    files: Files | None = None,
+) -> None:
     """Take receipts in from a stick and save on it what has none yet.
 
     Args:
         folder: this PC's state folder; the exam window must not be open on it.
         stick: an existing folder, of a stick or elsewhere.
         tell: told one sentence for each thing that was done; "saved" only after it is synced to the stick.
+        is_everything: save also what has the store's receipt.
         files: the disk and the stick.
 
     Raises:
@@ -48,7 +57,7 @@ def export(folder: StateFolder, stick: Path, tell: Callable[[str], None], *, fil
             tell(f"{enrolment.name}: {taken.new} receipts of the store were taken in from {stick}.")
         for name in taken.damaged:
             tell(f"{stick / name} is not a genuine receipt of the store. Import the stick there once more.")
-        saved = outbox.export(stick)
+        saved = outbox.export(stick, with_receipted=is_everything)
         if not saved:
             tell(f"{enrolment.name}: everything on this PC has the store's receipt; nothing was left to save.")
             return

@@ -251,9 +251,10 @@ class Outbox:
                         conflicts.append(Conflict(entry.sha256, receipt))
         return Delivered(records, received, tuple(conflicts))
 
-    def export(self, folder: Path, durable: Mapping[str, int] | None = None) -> int:
+    def export(self, folder: Path, durable: Mapping[str, int] | None = None, *, with_receipted: bool = False) -> int:
         """Write every envelope without a receipt to a folder (a USB stick), one ``.envelope`` file each; how many.
 
+        ``with_receipted``: those with one too, for a store that has lost more than it can be asked about.
         Each file is synced under another name first, so that it is whole under its own or not there. Nothing is
         remembered of it here: only a receipt ends an envelope's waiting, whichever way it went.
 
@@ -263,7 +264,8 @@ class Outbox:
         written = 0
         for scan in self._segments(durable):
             self._plan(scan, _durable_count(scan, durable), patiently=False)
-            for entry in self._waiting(scan.header.segment):
+            entries = self._packed[scan.header.segment] if with_receipted else self._waiting(scan.header.segment)
+            for entry in entries:
                 path = folder / f"{entry.attempt}-{entry.segment}-{entry.first:08d}{ENVELOPE_SUFFIX}"
                 data = self._parcel(scan, entry).data
                 try:

@@ -133,6 +133,25 @@ def test_what_a_pc_saved_is_imported_and_the_receipts_come_back(
     assert pc.outbox().delivered("a1").is_complete
 
 
+def test_everything_is_saved_when_it_is_asked_for_and_builds_up_an_empty_store(
+    pc: Pc, stick: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(pc.store.folder, tmp_path / "empty")
+    empty = StoreProcess(tmp_path / "empty")
+    pc.write("a1")
+    pc.save(stick)
+    store_command(["import-envelopes", str(pc.store.folder), str(stick)])
+    pc.save(stick)
+    other = tmp_path / "other"
+    other.mkdir()
+    capsys.readouterr()
+    assert kiosk_command(["--state", str(pc.state.root), "--export", str(other), "--everything"]) == 0
+    assert store_command(["import-envelopes", str(empty.folder), str(other)]) == 0
+    kept = [(row.key, row.data) for row in rows_of(empty, "a1")]
+    assert kept == [(row.key, row.data) for row in rows_of(pc.store, "a1")]
+    assert len(kept) > 1
+
+
 def test_damaged_files_are_named_and_left_and_the_others_taken_in(
     pc: Pc, stick: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
