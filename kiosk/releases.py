@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from kiosk.errors import SetUpError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from kiosk.folder import Enrolment, StateFolder
     from sync.threads import Threads
+
+_log = logging.getLogger(__name__)
 
 DAY_MS: Final = 86_400_000
 MOST_ROOTS: Final = 64
@@ -95,14 +98,21 @@ class CurrentList:
                     fault="it is not the one that this PC was enrolled with",
                     remedy="Enrol this PC again",
                 )
-            keep = self._folder.list_memory
-            self._list = ReleaseMetadata(
-                root,
-                kept=self._folder.read(keep),
-                keep=lambda data: self._folder.write(keep, data),
-                workplace=self._folder.root,
-            )
+            self._list = self._remembered(root)
         return self._list
+
+    def _remembered(self, root: bytes) -> ReleaseMetadata:
+        """The list with what is kept of it; where that is damaged, from the root anew: it must be fetched again."""
+        path = self._folder.list_memory
+
+        def keep(data: bytes) -> None:
+            self._folder.write(path, data)
+
+        try:
+            return ReleaseMetadata(root, kept=self._folder.read(path), keep=keep)
+        except DamagedError as error:
+            _log.warning("%s", error)
+            return ReleaseMetadata(root, kept=None, keep=keep)
 
 
 def authority_of(given: str, read: Callable[[str], bytes | None]) -> tuple[str, bytes | None]:

@@ -213,14 +213,14 @@ class ReleaseMetadata:
         pinned_root: the authority's root file, as it was given at enrolment; never from the network alone.
         kept: what ``keep`` was called with last, None at first.
         keep: makes bytes durable before it returns.
-        workplace: a folder for files that live for one check.
+        workplace: a folder for files that live for one check; None: the system's. What a kill leaves there is public.
 
     Raises:
         DamagedError: ``pinned_root`` is none, or ``kept`` is damaged or of another root.
     """
 
     def __init__(
-        self, pinned_root: bytes, *, kept: bytes | None, keep: Callable[[bytes], None], workplace: Path
+        self, pinned_root: bytes, *, kept: bytes | None, keep: Callable[[bytes], None], workplace: Path | None = None
     ) -> None:
         check_root(pinned_root)
         self._pinned = pinned_root
@@ -396,6 +396,11 @@ def _read_list(folder: Path) -> CurrentReleases:
 
 def _read_kept(data: bytes, pinned: bytes) -> _Kept:
     kept = read_model(_Kept, data, "memory of the authority's list", limit=_MAX_KEPT_BYTES)
+    try:
+        for text in (*kept.roots, *kept.seen.values(), *kept.current.values()):
+            base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise DamagedError(what="memory of the authority's list", fault="a file in it is not base64") from error
     if kept.pinned != sha256_hex(pinned):
         raise DamagedError(
             what="memory of the authority's list", fault="it belongs to another root", remedy="Enrol this PC again"

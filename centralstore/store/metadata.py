@@ -48,7 +48,9 @@ class ReleaseLists(Keeper):
             here = _kept(session)
             memory: list[bytes] = []
             known = ReleaseMetadata(
-                root, kept=here.pop(_MEMORY, None), keep=memory.append, workplace=self._house.folder.path
+                root,
+                kept=here.pop(_MEMORY, None),
+                keep=memory.append,
             )
             try:
                 current = known.update({**here, **files}.get, now_utc_ms=self.now_ms())
@@ -75,7 +77,6 @@ class ReleaseLists(Keeper):
             self._pinned_root(),
             kept=None if memory is None else memory.data,
             keep=lambda _: None,
-            workplace=self._house.folder.path,
         )
         return known.current(now_utc_ms=self.now_ms())
 
