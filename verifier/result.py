@@ -19,8 +19,8 @@ from verifier.replay import ENDS, Attempt, Branch
 SCORING_VERSION: Final = 1
 _NO_BASIS: Final = "no_basis_for_assessment"
 _SDS: Final = 6.0
-_INTERVALS: Final = 120
-"""Of Simpson's rule between two cut scores: theta comes out to about nine digits."""
+_INTERVALS: Final = 60
+"""Of Simpson's rule between two cut scores: theta comes out to seven digits and more."""
 
 
 def with_keys(form: Form, corrected: Mapping[str, Key]) -> Form:
