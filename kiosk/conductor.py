@@ -144,6 +144,7 @@ class Conductor(Answering):
         """Do what was wished for, if it holds, and show what is true then."""
         try:
             self._handlers[type(intent)](intent)
+            self._notice_end()
         except JournalFailedError as error:
             self._cannot_save(error)
         # The editor shows its own text; word counts and the saved sign follow at the next tick.
@@ -155,6 +156,7 @@ class Conductor(Answering):
         try:
             self._take_in_room()
             self._take_in_time()
+            self._notice_end()
         except JournalFailedError as error:
             self._cannot_save(error)
         self._report()
@@ -490,7 +492,11 @@ class Conductor(Answering):
         if not admission.is_admitted:
             self._refuse(REFUSED.get(admission.reason, "not_on_list"))
             return
+        known = roster.attempts.get((candidate.number, part.part))
         try:
+            if admission.reason is AdmissionReason.RESUMES and known is not None:
+                self._go_on_with(known)
+                return
             self._enter(
                 self._openings.begin(
                     self._room.state,

@@ -122,6 +122,7 @@ class Desk:
         self._edits_since_check: dict[str, int] = {}
         self._incidents: list[Incident] = []
         self._sequence = 0
+        self._sequence_kept = 0
         self._reported: tuple[int, object] = (0, None)
         self._taking_over = ""
         self._shown: Screen | None = None

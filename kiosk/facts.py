@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,9 @@ from kiosk.desk import Desk, LeftBehind
 _log = logging.getLogger(__name__)
 
 REPORT_EVERY_MS: Final = 5_000
+REPORTS: Final = "reports"
+KEPT_AHEAD: Final = 3_600_000
+"""Numbers of reports are milliseconds of the wall clock: an hour of them is claimed on the disk at a time."""
 
 
 class Facts(Desk):
@@ -50,6 +54,14 @@ class Facts(Desk):
             self._incidents.append(Incident(kind=kind, at_ms=self._now()))
             del self._incidents[:-32]
             self._reported = (0, None)
+
+    def _notice_end(self) -> None:
+        """A part may end with any fact, also one that only brought along what time had made true."""
+        running = self._running
+        if running is not None and running.attempt.has_ended:
+            known = self._local.get((running.candidate.number, running.part.part))
+            if known is None or known.phase is not running.attempt.phase:
+                self._part_ended(running)
 
     def _part_ended(self, running: Running) -> None:
         self._dialog = None
@@ -138,10 +150,9 @@ class Facts(Desk):
             is_delivered = receipted is not None and receipted.covers(left.durable)
             if left.told == (records, received, is_delivered):
                 continue
-            self._sequence = max(self._sequence + 1, self._clock.wall_ms())
             progress = left.progress.model_copy(
                 update={
-                    "sequence": self._sequence,
+                    "sequence": self._next_sequence(),
                     "at_utc_ms": self._clock.wall_ms(),
                     "records_durable": records,
                     "records_delivered": received,
@@ -154,13 +165,21 @@ class Facts(Desk):
             else:
                 self._left[attempt] = replace(left, told=(records, received, is_delivered))
 
-    def _progress(self, state: RoomState, sitting: str, running: Running | None) -> Progress:
-        # Rises over restarts too: the wall clock in milliseconds, and never less than one above the last.
+    def _next_sequence(self) -> int:
+        """Rises with every report, over restarts and whatever the wall clock does: a step ahead of it is kept."""
         self._sequence = max(self._sequence + 1, self._clock.wall_ms())
+        if self._sequence >= self._sequence_kept:
+            self._sequence = max(self._sequence, self._folder.high_water().get(REPORTS, 0))
+            self._sequence_kept = self._sequence + KEPT_AHEAD
+            with contextlib.suppress(OSError):
+                self._folder.keep_high_water(REPORTS, self._sequence_kept)
+        return self._sequence
+
+    def _progress(self, state: RoomState, sitting: str, running: Running | None) -> Progress:
         base = Progress(
             sitting=sitting,
             device=self._conditions.device,
-            sequence=self._sequence,
+            sequence=self._next_sequence(),
             at_utc_ms=self._clock.wall_ms(),
             phase="refused" if self._draft.refused else "waiting",
             last_contact_utc_ms=state.contact_ms,
