@@ -139,6 +139,10 @@ def _report(call: Call) -> None:
     call.store.file_report(call.actor, call.sitting, call.form.text("candidate"), call.reason)
 
 
+def _take_back(call: Call) -> None:
+    call.store.take_back(call.actor, call.sitting, call.reason)
+
+
 def _add(call: Call) -> None:
     parts = [name.removeprefix("part-") for name in call.form.fields if name.startswith("part-")]
     enrolments = tuple(NewEnrolment(part, call.form.text(f"level-{part}")) for part in parts)
@@ -169,4 +173,5 @@ SITTING_ACTS: Final[Mapping[str, Do]] = {
     "sign_list": _sign_list,
     "report": _report,
     "add": _add,
+    "take_back": _take_back,
 }

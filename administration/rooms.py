@@ -34,7 +34,7 @@ from centralstore.records import (
 )
 from centralstore.rights import Act, Actor, permits
 from centralstore.store import Store
-from centralstore.words import Attendance
+from centralstore.words import Attendance, LendingState
 from engine.programme import PartRules, Programme
 from engine.state import Phase
 
@@ -59,6 +59,11 @@ class Room:
     def sitting(self) -> SittingView:
         """The sitting itself."""
         return self.board.sitting
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether a relay gives the sitting now."""
+        return self.lending is not None and self.lending.state is LendingState.LENT
 
     @property
     def coming(self) -> PartView | None:

@@ -167,6 +167,16 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "Teken tilbake frå {name} utan at ho leverte: {reason}. To lister kan finnast.",
         "Taken back from {name} without its return: {reason}. Two lists may exist.",
     ),
+    "act.take_back": (
+        "Ta tilbake uten at den leverer",
+        "Ta tilbake utan at ho leverer",
+        "Take back without its return",
+    ),
+    "act.take_back.effect": (
+        "Bare når {name} ikke kan levere. To lister kan finnes etterpå: ta den ut av rommet.",
+        "Berre når {name} ikkje kan levere. To lister kan finnast etterpå: ta ho ut av rommet.",
+        "Only when {name} cannot return it. Two lists may exist afterwards: take it out of the room.",
+    ),
     "contradiction.order": (
         "De to stedene har gitt hver sin ordre med samme nummer ({subject}). Den her er beholdt.",
         "Dei to stadene har gitt kvar sin ordre med same nummer ({subject}). Den her er halden.",

@@ -11,6 +11,7 @@ from administration.site import extend
 from administration.texts import Language
 from administration.wording import relay_line
 from centralstore.records import BorrowingView
+from centralstore.rights import COMMAND_LINE
 from centralstore.service import build_app
 from tests.administration.staff import Desk, text_of
 from tests.centralstore.lending import Lent, lend_s1
@@ -54,7 +55,12 @@ async def test_the_central_page_says_where_the_sitting_is_and_what_contradicts(l
     assert lent.site is desk.site
     await desk.log_in("lars")
     assert "Lånt ut til relay (https://relay.test:8443)." in text_of(await desk.see(ROOM))
-    lent.central.take_back(lent.site.leader, "s1", "stjålet")
+    course = f"{ROOM}/course"
+    assert "Åpne" not in (page := text_of(await desk.see(course)))
+    assert "Bare når relay ikke kan levere. To lister kan finnes etterpå: ta den ut av rommet." in page
+    await desk.press(f"{ROOM}/do/take_back", course, reason="stjålet")
+    assert lent.central.audit(COMMAND_LINE, sitting="s1")[-1].act == "take_back"
+    assert "Bare når relay ikke kan levere" not in text_of(await desk.see(course))
     told = text_of(await desk.see(ROOM))
     assert "Tatt tilbake fra relay uten at den leverte: stjålet. To lister kan finnes." in told
     assert "har to gjennomføringer" not in told
