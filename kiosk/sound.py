@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sounddevice import CallbackFlags
 
 SAMPLE_RATE_HZ = 48_000
+LONGEST_CLIP_S = 900
+MOST_CHANNELS = 2
 LOWEST_VOLUME, HIGHEST_VOLUME = 1, 10
 DECIBELS_PER_STEP = 3.0
 STREAM_LATENCY_S = 0.3
@@ -98,16 +100,20 @@ def decode(data: bytes, clip: str) -> NDArray[np.float32]:
     """Decode a clip (Ogg Opus, Vorbis, FLAC, WAV) wholly to mono float32 at 48 kHz.
 
     Raises:
-        ClipError: the bytes are no sound file, or not at 48 kHz.
+        ClipError: the bytes are no sound file, not at 48 kHz, or longer than `LONGEST_CLIP_S`.
     """
     import soundfile  # noqa: PLC0415 - loaded when first needed, so that a reading part starts without it
 
     try:
-        samples, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.samplerate != SAMPLE_RATE_HZ:
+                raise ClipError(clip, f"its sample rate is {file.samplerate} Hz and must be {SAMPLE_RATE_HZ} Hz")
+            # Its header says how long it is, and that much memory would be taken: believe no more than a clip can be.
+            if file.frames > LONGEST_CLIP_S * SAMPLE_RATE_HZ or file.channels > MOST_CHANNELS:
+                raise ClipError(clip, f"it says it has {file.frames} frames of {file.channels} channels")
+            samples = file.read(dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, ValueError, RuntimeError) as error:
         raise ClipError(clip, str(error)) from error
-    if rate_hz != SAMPLE_RATE_HZ:
-        raise ClipError(clip, f"its sample rate is {rate_hz} Hz and must be {SAMPLE_RATE_HZ} Hz")
     return np.ascontiguousarray(samples.mean(axis=1), dtype=np.float32)
 
 

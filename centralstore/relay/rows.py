@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
+from engine.errors import EngineError
 from sync.canonical import Message, canonical_bytes, plain_of
 from sync.keys import sha256_hex
 from sync.segment import Count, Hash, Id
@@ -166,6 +167,15 @@ class TellingRow(Message):
     kind: Annotated[str, Field(max_length=16)]
     source: Annotated[str, Field(max_length=200)]
     row: dict[str, JsonValue]
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> TellingRow:
+        """Refuse fractions and halves of characters here: no row has them, and nothing could hash them."""
+        try:
+            canonical_bytes(self.row)
+        except EngineError as error:
+            raise ValueError from error
+        return self
 
     @property
     def sha256(self) -> str:

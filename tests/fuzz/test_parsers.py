@@ -17,7 +17,8 @@ from typing import Any, Final
 import pytest
 
 from tests.fuzz.controls import TOLD
-from tests.fuzz.targets import DRESSED, Target, targets
+from tests.fuzz.target import DRESSED, Target
+from tests.fuzz.targets import targets
 from tests.fuzz.worker import Asked, change
 from tests.proof import Trial
 

@@ -36,7 +36,8 @@ if atheris is not None and __name__ == "__main__":
 
 from tests.fuzz.controls import controls  # noqa: E402 - after our modules are instrumented
 from tests.fuzz.mutation import mutate_bytes, mutate_json, mutate_parts  # noqa: E402 - as above
-from tests.fuzz.targets import CASE_BYTES, DRESSED, Fault, Target, targets  # noqa: E402 - as above
+from tests.fuzz.target import CASE_BYTES, DRESSED, Fault, Target  # noqa: E402 - as above
+from tests.fuzz.targets import targets  # noqa: E402 - as above
 
 MEMORY_MIB: Final = 400
 """How much a run may grow by; all parsers together hold about 100 MiB when loaded."""
