@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -177,7 +178,10 @@ def generated(service: Service, name: str) -> Any:
 
 def real(service: Service, case: Any, *, is_positive: bool) -> None:
     """Half of what keeps to the description names things that are there, so that it gets behind "not found"."""
-    if not is_positive or hash(str(case.query)) % 2:
+    if (
+        not is_positive
+        or zlib.crc32(repr((case.query, case.path_parameters, case.body)).encode("utf-8", "replace")) % 2
+    ):
         return
     known = {"sitting": "s1", "release": "norskprove-test.v1", "attempt": ATTEMPT, "device": service.pc.id}
     for holder in (case.query, case.path_parameters, case.body):
