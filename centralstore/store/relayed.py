@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, select
 
 from centralstore.errors import DamagedError
 from centralstore.leaves import audit_leaf, enrolment_leaf
@@ -111,12 +111,13 @@ def _take_sitting(session: Session, taking: _Taking) -> str:
 
 
 def _take_candidate(session: Session, taking: _Taking) -> str:
-    number = taking.plain["number"]
-    here = session.get(Candidate, number)
+    number, login = taking.plain["number"], taking.plain["login"]
+    same_login = session.exec(select(Candidate).where(Candidate.login == login)).first()
+    here = session.get(Candidate, number) or same_login
     if here is None:
         session.add(Candidate(**taking.plain))
-    elif (here.name, here.login) != (taking.plain["name"], taking.plain["login"]):
-        told: dict[str, object] = {"kept": here.login, "offered": taking.plain["login"]}
+    elif (here.number, here.name, here.login) != (number, taking.plain["name"], login):
+        told: dict[str, object] = {"kept": f"{here.number} {here.login}", "offered": f"{number} {login}"}
         _contradict(session, taking, ContradictionKind.CANDIDATE, number, told)
     return str(number)
 

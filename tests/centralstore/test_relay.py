@@ -11,7 +11,7 @@ import pytest
 
 from centralstore.errors import DamagedError, LentError, NotFoundError, NotNowError, StoreError, TakenError
 from centralstore.evidence.bundle import OutFolder, export_bundle
-from centralstore.records import NewEnrolment, NewPlace
+from centralstore.records import NewCandidate, NewEnrolment, NewPlace
 from centralstore.relay.forwarding import forward, forwarding
 from centralstore.relay.loan import seal_loan
 from centralstore.relay.rows import Telling, TellingRow
@@ -318,6 +318,22 @@ async def test_a_pc_may_deliver_straight_to_the_central_store_at_any_time(lent: 
     done = lent.forward()
     assert done.refused == {}
     assert {attempt: list(lent.central.envelopes(attempt)) for attempt in sent} == sent
+
+
+async def test_a_candidate_added_at_the_relay_comes_over_and_one_who_is_somebody_else_there_is_shown(
+    lent: Lent,
+) -> None:
+    relay, central, manager = lent.relay, lent.central, lent.site.manager
+    for number, login in (("100301", "nyankomen"), ("100302", "opptatt")):
+        relay.add_candidate(manager, NewCandidate(number, f"Kandidat {number}", False, login, "blå stol 41"))
+        relay.add_place(manager, NewPlace("s1", number, int(number) - 100290, (NewEnrolment("reading"),)))
+    central.add_candidate(manager, NewCandidate("100400", "En annen", False, "opptatt", "blå stol 41"))
+    assert lent.forward().refused == {}
+    seats = {seat.candidate: seat for seat in central.board(manager, "s1").seats}
+    assert seats["100301"].name == "Kandidat 100301"
+    (found,) = central.contradictions(manager, "s1")
+    assert (found.kind, found.candidate) == (ContradictionKind.CANDIDATE, "100302")
+    assert lent.forward().rows == 0
 
 
 async def test_what_the_central_store_refuses_is_told_kept_and_holds_nothing_else_up(lent: Lent) -> None:
