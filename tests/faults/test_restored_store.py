@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.resending import AT_ONCE, START_SPREAD_S, Resending
+from sync.client import StoreClient
 from sync.errors import StoreUnreachableError, WrongSignatureError
 from sync.keys import VerifyKey
 from sync.outbox import Outbox
@@ -94,9 +95,7 @@ def test_what_a_restored_store_lost_is_noticed_by_its_shorter_log_and_sent_again
     with connect(pc.enrolled) as client:
         pc.write("before", 200)
         pc.box.send(client.deliver)
-        store.kill()
-        shutil.copytree(store.folder, tmp_path / "backup")
-        store.start()
+        shutil.copytree(store.folder, tmp_path / "backup")  # nothing is being written
         pc.write("after", 400)
         pc.box.send(client.deliver)
         client.synchronise()
@@ -129,10 +128,17 @@ def test_a_store_that_went_back_while_the_pc_was_off_is_found_after_the_pcs_star
     store, pc = store_and_pc
     connect = connector(store.port, store.folder / "ca.pem", read_s=10.0)
     shutil.copytree(store.folder, tmp_path / "backup")
+    attempts = [f"a{number}" for number in range(AT_ONCE + 2)]
     with connect(pc.enrolled) as client:
-        for number in range(AT_ONCE + 2):
-            pc.write(f"a{number}", 3)
+        for attempt in attempts:
+            pc.write(attempt, 3)
         pc.box.send(client.deliver)
+        assert_nothing_changes(pc, client, "a0")
+        store.kill()
+        pc.resending.begin(now_utc_ms(), 0.0)
+        with pytest.raises(StoreUnreachableError):
+            pc.resending.turn(client, now_utc_ms())
+        assert pc.box.delivered("a0").is_complete
     put_back(store, tmp_path / "backup")
     again = Pc(pc.journals, pc.enrolled, pc.receipt_key)
     with connect(pc.enrolled) as client:
@@ -141,32 +147,20 @@ def test_a_store_that_went_back_while_the_pc_was_off_is_found_after_the_pcs_star
         while again.resending.turn(client, now_utc_ms()):
             pass
         again.box.send(client.deliver)
-    for number in range(AT_ONCE + 2):
-        assert again.box.delivered(f"a{number}").is_complete
-        assert len(rows_of(store, f"a{number}")) == 1
+    for attempt in attempts:
+        assert again.box.delivered(attempt).is_complete
+        assert len(rows_of(store, attempt)) == 1
 
 
-def test_old_attempts_forged_receipts_and_a_store_out_of_reach_change_nothing(
-    store_and_pc: tuple[StoreProcess, Pc],
-) -> None:
-    store, pc = store_and_pc
-    connect = connector(store.port, store.folder / "ca.pem", read_s=10.0)
-    with connect(pc.enrolled) as client:
-        pc.write("a", 3)
-        pc.box.send(client.deliver)
-        assert pc.box.attempts(since_utc_ms=now_utc_ms() + DAY_MS) == ()
-        assert pc.box.attempts() == ("a",)
-        pc.resending.begin(now_utc_ms(), 0.0)
-        store.kill()
-        with pytest.raises(StoreUnreachableError):
-            pc.resending.turn(client, now_utc_ms())
-        assert pc.box.delivered("a").is_complete
-        store.start()
-        assert pc.resending.turn(client, now_utc_ms()) == 0
-        (receipt,) = client.receipts("a")
+def assert_nothing_changes(pc: Pc, client: StoreClient, attempt: str) -> None:
+    """What the store has is not sent again; old attempts are left alone; a forged receipt is refused."""
+    pc.resending.begin(now_utc_ms(), 0.0)
+    assert pc.resending.turn(client, now_utc_ms()) == 0
+    assert pc.box.attempts(since_utc_ms=now_utc_ms() + DAY_MS) == ()
+    (receipt,) = client.receipts(attempt)
     forged = receipt[:-40] + receipt[-40:].replace(b"1", b"2").replace(b"a", b"b")
     assert forged != receipt
     with pytest.raises(WrongSignatureError):
-        pc.box.compare("a", [forged])
-    assert pc.box.delivered("a").is_complete
-    assert pc.box.compare("a", [receipt]) == 0
+        pc.box.compare(attempt, [forged])
+    assert pc.box.delivered(attempt).is_complete
+    assert pc.box.compare(attempt, [receipt]) == 0
