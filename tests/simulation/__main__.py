@@ -1,4 +1,4 @@
-"""Play one simulated room: ``.venv/bin/python -m tests.simulation SEED [--trace] [--calm PCS] [--count N]``."""
+"""Play simulated rooms: ``.venv/bin/python -m tests.simulation SEED [--trace] [--full] [--calm PCS] [--count N]``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true", help="print every event with its simulated milliseconds")
     parser.add_argument("--calm", type=int, metavar="PCS", help="a room of so many PCs where nothing goes wrong")
     parser.add_argument("--count", type=int, default=1, help="play so many seeds from this one on")
-    parser.add_argument("--small", action="store_true", help="leave out the full rooms")
+    parser.add_argument("--full", action="store_true", help="a room of 30 PCs")
     given = parser.parse_args()
     failed: list[int] = []
     for seed in range(given.seed, given.seed + given.count):
-        world = World(seed, knobs=Knobs.calm(given.calm) if given.calm else None, tell=_say if given.trace else None)
-        if given.small and world.knobs.pcs > Knobs.SMALL:
-            continue
+        knobs = Knobs.calm(given.calm) if given.calm else Knobs.full(seed) if given.full else None
+        world = World(seed, knobs=knobs, tell=_say if given.trace else None)
         begun = time.process_time()
         try:
             world.run()

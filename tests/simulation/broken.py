@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
+import centralstore.store.delivery
 import centralstore.store.intake
 import kiosk.openings
 from engine.events import Edited, Event, ExtraTimeGiven, Submitted
@@ -110,9 +111,28 @@ def _receipt_of_something_else() -> AbstractContextManager[object]:
     return patch.object(centralstore.store.intake, "sign_receipt", wrong)
 
 
-def _opens_early() -> AbstractContextManager[object]:
-    """A PC asks for the share and opens the content as soon as it has the ticket, and the store does not mind."""
+def _believes_it_open() -> AbstractContextManager[object]:
+    """A PC opens content by what lies on its disk, whether or not the sitting was closed meanwhile."""
     return patch.object(Room, "_is_closed", lambda _room: False)
+
+
+def _misses_an_end() -> AbstractContextManager[object]:
+    """A part that ends while another fact is journalled is not noticed as ended (the kiosk did so once)."""
+    return patch.object(Conductor, "_notice_end", _nothing)
+
+
+@contextmanager
+def _forgets_its_reports() -> Generator[None]:
+    """What was not told when a candidate left, or a program ended, is never told (the kiosk did so once)."""
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(Conductor, "_leave_behind", _nothing))
+        stack.enter_context(patch.object(Conductor, "_left_by_earlier_run", _nothing))
+        yield
+
+
+def _hears_the_wrong_pc() -> AbstractContextManager[object]:
+    """The store believes whichever PC spoke last of an attempt (it did so once)."""
+    return patch.object(centralstore.store.delivery, "_has_taken_over", lambda *_: True)
 
 
 FAULTS: Final[Mapping[str, Fault]] = {
@@ -124,5 +144,8 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "plays from the beginning again": _plays_from_the_beginning,
     "admits a candidate twice": _admits_twice,
     "signs a receipt for something else": _receipt_of_something_else,
-    "believes a closed sitting open": _opens_early,
+    "believes a closed sitting open": _believes_it_open,
+    "misses an end that came with another fact": _misses_an_end,
+    "forgets its reports": _forgets_its_reports,
+    "hears a PC that lost the attempt": _hears_the_wrong_pc,
 }
