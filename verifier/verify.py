@@ -59,6 +59,7 @@ def verify(folder: Path, held: Held) -> Report:
     results = _rows(bundle, "result", ("attempt", "scoring_number"), "scored_ms", report)
     audit = _rows(bundle, "audit", ("id",), "at_ms", report)
     contents += [content for content, _ in (*results, *audit)]
+    contents += _enrolments(bundle, report)
     _erased(kept, [row for _, row in audit], report)
     places = check_log(bundle, contents, held.witnesses, report)
     kept = [Kept(each.stem, each.envelope, each.stored_utc_ms, places.get(f"receipt {each.stem}", 0)) for each in kept]
@@ -170,6 +171,31 @@ def _conflicts(bundle: Bundle, kept: Sequence[Kept], report: Report) -> list[Con
 
 def _digits(value: object) -> str:
     return f"{value:08d}" if isinstance(value, int) else str(value)
+
+
+def _enrolments(bundle: Bundle, report: Report) -> list[Content]:
+    """Levels and granted minutes as contents of the log; a relay's own export has no leaves of them."""
+    with report.checking("enrolments read", "log/leaves.json"):
+        leaves = canonical.entries(canonical.decode(bundle.file("log/leaves.json"), "it", limit=_MOST_ROWS), "it")
+        if any(Fields(each, "a leaf").text("kind") == "enrolment" for each in leaves):
+            return [
+                Content(
+                    "enrolment",
+                    f"{bundle.sitting}/{candidate}/{part}",
+                    canonical.encode(
+                        {
+                            "accommodation_ms": entry.accommodation_ms,
+                            "candidate": candidate,
+                            "level": entry.level,
+                            "part": part,
+                            "sitting": bundle.sitting,
+                        }
+                    ),
+                    None,
+                )
+                for (candidate, part), entry in bundle.enrolled.items()
+            ]
+    return []
 
 
 def _rows(

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from centralstore.leaves import ENROLMENT, audit_content, conflict_content, conflict_ref, place_ref, result_content
+from centralstore.leaves import audit_content, conflict_content, conflict_ref, place_ref, result_content
 from centralstore.store.keeper import Keeper
 from centralstore.store.planning import get_sitting, sitting_parts
 from centralstore.tables import (
@@ -63,8 +63,7 @@ class Exports(Keeper):
             _emit_records(session, sitting, emit)
             for release, data in self._releases(session, sitting):
                 emit(f"releases/{release}.provrom", data)
-            query = select(LogLeaf).where(LogLeaf.sitting == sitting, LogLeaf.kind != ENROLMENT)
-            query = query.order_by(col(LogLeaf.number))
+            query = select(LogLeaf).where(LogLeaf.sitting == sitting).order_by(col(LogLeaf.number))
             leaves = session.exec(query).all()
             emit("log/leaves.json", canonical_bytes([_leaf(leaf) for leaf in leaves]))
             return Exported(_facts(session, row), tuple(leaf.number for leaf in leaves))
