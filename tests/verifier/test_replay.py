@@ -12,9 +12,10 @@ import pytest
 from centralstore import scoring
 from centralstore.leaves import spelled
 from engine.attempt import Attempt, Given, canonical_state
-from engine.events import Event
+from engine.events import Event, IncidentNoted, PlayBegun, PlayEnded, PlayPosition
 from engine.state import Phase
 from engine.wire import to_plain
+from tests.strategies import panel_plain, programme_plain, running
 from tests.verifier.attempts import Plain, Wanderer, given_of, make_exam
 from verifier.canonical import encode
 from verifier.errors import WrongError
@@ -108,3 +109,30 @@ def test_control_another_key_is_noticed() -> None:
             continue
         seen += not is_same(own_result(given, attempt)[1], {**state_of(other), **result_of(other, other.form)[1]})
     assert seen >= 5
+
+
+def test_what_both_refuse_is_told_in_a_sentence() -> None:
+    """Refusals that random exams seldom come to, each by the fact that it is of."""
+    driven = running("listening").tick(20_000)
+    programme = programme_plain()
+    other = other_of(programme, panel_plain("listening"))
+    for event in driven.journal:
+        assert takes(other, event)
+    step, now = driven.step, driven.now_ms
+    refused: dict[str, Event] = {
+        "is before the fact before it": IncidentNoted(now - 1, "focus", ""),
+        "goes on from frame 0, not 7": PlayBegun(now, step.item, 1, 7),
+        "an extra play": PlayBegun(now, step.item, 2, 0),
+        "is not sounding its play 1": PlayEnded(now, step.item, 1, 0),
+        "where the script has no play": PlayBegun(now, "RM1-5", 1, 0),
+    }
+    for sentence, event in refused.items():
+        assert driven.attempt.refusal(event) is not None
+        with pytest.raises(WrongError, match=sentence):
+            other.take(fact_of(to_plain(event)))
+    begun = PlayBegun(now, step.item, 1, 0)
+    assert takes(other, begun)
+    beyond = PlayPosition(now, step.item, 1, 1_200_001)
+    assert driven.attempt.apply(begun).refusal(beyond) is not None
+    with pytest.raises(WrongError, match="is before the last or after the clip's end"):
+        other.take(fact_of(to_plain(beyond)))

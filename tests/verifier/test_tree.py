@@ -58,6 +58,9 @@ def test_every_beginning_of_every_tree_is_proven_and_no_other_tree_is(second: in
         assert roots_by_proof(first, second, wrong, path) != (wrong, root)
         with pytest.raises(WrongError):
             roots_by_proof(first, second, older, [*path, root])
+        if path:
+            with pytest.raises(WrongError, match=r"too short|wrong length"):
+                roots_by_proof(first, second, older, path[1:])
         for at in range(len(path)):
             assert roots_by_proof(first, second, older, [*path[:at], wrong, *path[at + 1 :]]) != (older, root)
 
