@@ -11,6 +11,7 @@ Writes ``benchmarks/results/store.json``.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import multiprocessing
 import os
@@ -27,6 +28,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from sqlalchemy import create_engine, text
@@ -51,6 +53,7 @@ from sync.segment import (  # noqa: E402
     results_recipients,
     scan_segment,
 )
+from tests.centralstore import served as storming  # noqa: E402
 from tests.postgres import programs, running_postgres  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "store.json"
@@ -197,11 +200,13 @@ def serving(folder: Path, receipt_key: str) -> Generator[Running]:
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
-def run_load(running: Running, file: Path, folder: Path, *, skip: int, count: int, rate: float) -> dict[str, Any]:
+def run_load(
+    running: Running, file: Path, folder: Path, *, skip: int, count: int, rate: float, connections: int = CONNECTIONS
+) -> dict[str, Any]:
     """Send ``count`` envelopes of a load file from a process of its own; see `store_load.Load.run`."""
     plan = {
         "url": running.url, "ca": str(running.folder / "ca.pem"), "file": str(file), "skip": skip, "count": count,
-        "rate": rate, "connections": CONNECTIONS, "receipt_key": running.receipt_key,
+        "rate": rate, "connections": connections, "receipt_key": running.receipt_key,
     }  # fmt: skip
     path = folder / "plan.json"
     path.write_text(json.dumps(plan), encoding="utf-8")
@@ -265,6 +270,38 @@ def at_most(
     return [
         Row(f"envelopes receipted at most, {name}", "1/s", round(rate, 1), 0.0, count, None, ">= 2000", note)
     ], told["digests"]
+
+
+def at_ten_times(
+    running: Running, file: Path, folder: Path, name: str, skip: int, count: int, store: str
+) -> tuple[list[Row], list[str]]:
+    """Ten times as many connections; who is sent away goes on at once with the next, which no PC does."""
+    told = run_load(running, file, folder, skip=skip, count=count, rate=0, connections=10 * CONNECTIONS)
+    times, refused = told["times_ms"], sum(told["refused"].values())
+    note = (
+        f"{store}; {10 * CONNECTIONS} connections without a pause: {len(times)} of {count} taken in,"
+        f" {refused} sent away with Retry-After"
+    )
+    p99 = round(percentile(times, 0.99), 1)
+    return [
+        Row(f"envelope taken in at ten times the load, {name}: p99", "ms", p99, 0.0, len(times), None, "<= 500", note)
+    ], told["digests"]
+
+
+def storm_of(folder: Path, n: int) -> list[Row]:
+    """All PCs come back at once, each over a new connection with an envelope; see `tests.centralstore.served.storm`."""
+    pcs = storming.new_store(folder)
+    envelopes = pcs.envelopes(Random(0), n, segment=1)
+    with storming.served(folder) as service:
+        begun = time.perf_counter()
+        done = asyncio.run(storming.storm(service, envelopes, at_once=400, seed=0, shortest_s=1.0))
+        seconds = time.perf_counter() - begun
+    assert len(done.receipts) == n
+    note = (
+        f"each a new TLS 1.3 connection from one of 100 addresses, at most 400 at a time; the simulated PCs are one"
+        f" process on the same cores; {done.told_to_wait} times told to wait, {done.cut} cut, none without its receipt"
+    )
+    return [Row(f"{n} PCs come back at once: all receipted", "s", round(seconds, 1), 0.0, n, None, "", note)]
 
 
 def one_by_one(running: Running, pc: Pc, keys: SigningKey, n: int) -> list[Row]:
@@ -331,17 +368,22 @@ def measure(name: str, database: str, store: str, *, quick: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         pcs, receipt_key = new_store(folder / "store", database)
-        file = sealed_load(folder, pcs, OFFERED * seconds + most)
+        file = sealed_load(folder, pcs, OFFERED * seconds + 2 * most)
         with serving(folder / "store", receipt_key) as running:
             rows, digests = steadily(running, file, folder, name, seconds, store)
             more, others = at_most(running, file, folder, name, OFFERED * seconds, most, store)
             rows += more
+            more, those = at_ten_times(running, file, folder, name, OFFERED * seconds + most, most, store)
+            rows += more
+            others += those
             kept = check_contents(folder / "store", digests + others)
             note = "read back from the database after the run: hash, receipt and leaf of every one"
             rows.append(Row(f"receipted and kept alike, {name}", "", float(kept), 0.0, kept, None, "all", note))
             if name == "SQLite":
                 rows += one_by_one(running, pcs[0], SigningKey(pcs[0].signing), 200 if quick else 500)
                 rows += handshakes(running, 200 if quick else 1000)
+        if name == "SQLite":
+            rows += storm_of(folder / "storm", 300 if quick else 10_000)
     return rows
 
 

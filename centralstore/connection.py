@@ -17,6 +17,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+MOST_UNDER_WAY: Final = 192
+"""Envelopes that came in whole and are not answered; more are sent away at once, so that those inside wait shortly."""
+
 SPARE_FILES: Final = 256
 """File descriptors that are not for connections: database, logs, packages being read."""
 
@@ -41,6 +44,7 @@ class Limits:
     rest_seconds: float = 5.0
     rest_bytes: int = 262_144
     keep_alive_seconds: int = 75
+    envelopes_under_way: int = MOST_UNDER_WAY
 
 
 class Gate:

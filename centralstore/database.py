@@ -115,12 +115,6 @@ class Database:
         self._jobs: queue.SimpleQueue[_Write | _Piece | None] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._in_group = 0
-
-    @property
-    def waiting(self) -> int:
-        """How many jobs wait or are being done."""
-        return self._jobs.qsize() + self._in_group
 
     def equip(self, **options: object) -> None:
         """What every job finds in ``session.connection().get_execution_options()``; said before the first job."""
@@ -186,9 +180,7 @@ class Database:
             if is_busy:
                 time.sleep(GATHER_SECONDS)
             group, is_last = self._waiting(first)
-            self._in_group = len(group)
             self._commit(group)
-            self._in_group = 0
             is_busy = len(group) > 1
             if is_last:
                 return

@@ -16,11 +16,16 @@ from typing import Any, Final
 from fastapi import Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from centralstore.connection import MOST_UNDER_WAY
 from centralstore.door import answer_of, octets, read_body
+from centralstore.errors import BusyError
 from centralstore.store import Store
 from centralstore.store.intake import MAX_ENVELOPE_BYTES, Kept
 
 PATH: Final = "/v1/envelopes"
+
+BUSY_SECONDS: Final = 2
+_WHAT: Final = "Envelope"
 
 _Told = tuple[asyncio.Future[Kept], Any, BaseException | None]
 
@@ -28,10 +33,12 @@ _Told = tuple[asyncio.Future[Kept], Any, BaseException | None]
 class EnvelopeRoute:
     """Takes an envelope from a request to the store and answers with the receipt."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, most: int = MOST_UNDER_WAY) -> None:
         self._store = store
+        self._most = most
         self._told: deque[_Told] = deque()
         self._is_woken = False
+        self._under_way = 0
 
     async def answer(self, request: Request) -> Response:
         """The signed receipt (409 when it tells of a conflict).
@@ -41,9 +48,23 @@ class EnvelopeRoute:
             TooLargeError, TooSlowError: as `read_body`.
             DamagedError, UnknownDeviceError, NotKeptError: as `Store.take_envelope`.
         """
-        self._store.require_room()
+        self._require_room()
         body = await read_body(request, MAX_ENVELOPE_BYTES)
-        self._store.require_room()
+        self._require_room()
+        self._under_way += 1
+        try:
+            # All that have come are counted before any of them is looked at, so that what is too much is told at once.
+            await asyncio.sleep(0)
+            kept = await self._kept(body)
+        finally:
+            self._under_way -= 1
+        return octets(kept.receipt, 409 if kept.is_conflict else 200)
+
+    def _require_room(self) -> None:
+        if self._under_way >= self._most:
+            raise BusyError(_WHAT, BUSY_SECONDS)
+
+    async def _kept(self, body: bytes) -> Kept:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Kept] = loop.create_future()
 
@@ -56,8 +77,7 @@ class EnvelopeRoute:
                     loop.call_soon_threadsafe(self._pass_on)
 
         self._store.take_envelope(body, tell)
-        kept = await future
-        return octets(kept.receipt, 409 if kept.is_conflict else 200)
+        return await future
 
     def _pass_on(self) -> None:
         self._is_woken = False

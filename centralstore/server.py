@@ -96,7 +96,7 @@ def server(app: FastAPI, store: Store, limits: Limits | None = None) -> StoreSer
     bounds = Limits() if limits is None else limits
     folder = store.folder
     config = uvicorn.Config(
-        EnvelopeLane(app, EnvelopeRoute(store).answer),
+        EnvelopeLane(app, EnvelopeRoute(store, bounds.envelopes_under_way).answer),
         loop="uvloop",
         http="httptools",
         ws="none",

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, bindparam, select
 from sqlmodel import Session
 
 from centralstore.database import Outcome, settles
-from centralstore.errors import BusyError, DamagedError, UnknownDeviceError
+from centralstore.errors import DamagedError, UnknownDeviceError
 from centralstore.leaves import RECEIPT, Leaf, conflict_leaf, place_ref
 from centralstore.store.devices import Devices, require_cleared
 from centralstore.store.log import append
@@ -26,11 +26,6 @@ from sync.errors import SyncDataError
 from sync.receipt import Receipt, sign_receipt
 
 MAX_ENVELOPE_BYTES: Final = envelopes.MAX_ENVELOPE_BYTES
-
-MOST_WAITING: Final = 192
-"""Envelopes taken in and not answered yet; more are sent away at once, so that the wait of those inside stays short."""
-
-BUSY_SECONDS: Final = 2
 
 _ENVELOPES: Final[Table] = KeptEnvelope.metadata.tables["keptenvelope"]
 _DEVICES: Final[Table] = Device.metadata.tables["device"]
@@ -116,15 +111,6 @@ class _Arrival:
 
 class Intake(Devices):
     """Takes in envelopes."""
-
-    def require_room(self) -> None:
-        """Let pass while the store keeps up.
-
-        Raises:
-            BusyError: too many wait.
-        """
-        if self._house.database.waiting >= MOST_WAITING:
-            raise BusyError("Envelope", BUSY_SECONDS)
 
     def keep_envelope(self, data: bytes) -> Future[Kept]:
         """As `take_envelope`; the future ends when the envelope is durable."""
