@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from centralstore.errors import FieldError, LogBrokenError, StoreError
+from centralstore.evidence.bundle import OutFolder, export_bundle
 from centralstore.evidence.periodic import checkpointing
 from centralstore.folder import init_folder
 from centralstore.leaves import Leaf, audit_leaf, order_leaf, place_ref, result_leaf, spelled, verify_leaf
@@ -29,6 +30,7 @@ from sync.keys import VerifyKey
 from sync.tree import is_consistent, is_included, leaf_hash, root_of
 from tests.centralstore.place import START_MS, Clock, Site, events_of
 from tests.strategies import running
+from verifier.main import main as verify
 
 pytestmark = pytest.mark.anyio
 
@@ -202,6 +204,16 @@ async def test_an_administrators_change_is_found_on_every_database(site: Site) -
     found = [str(each) for each in site.store.check_log().findings]
     assert [each for each in found if each.startswith("audit") and "it was changed afterwards" in each]
     assert [each for each in found if each.startswith("audit") and "it was deleted" in each]
+
+
+async def test_an_export_from_either_database_is_right_for_the_independent_verifier(site: Site, tmp_path: Path) -> None:
+    pc = await site.open_pc("reading")
+    journal = site.journal(pc, "a" * 32).write(events_of(running("reading").take(lambda _attempt: 3), pc.id))
+    for data in journal.envelopes(limit=1500):
+        assert (await pc.ask("POST", "/v1/envelopes", data)).status_code == 200
+    made = export_bundle(site.store, "s1", OutFolder(tmp_path / "out"), checkpoint=site.store.checkpoint)
+    assert verify([str(tmp_path / "out")]) == 0
+    assert made.size == len(leaves(site.store)) - 1
 
 
 def test_a_store_from_before_the_log_gets_a_leaf_of_each_row_and_a_key_when_it_is_opened(tmp_path: Path) -> None:
