@@ -35,6 +35,7 @@ ENVELOPE_SUFFIX: Final = ".envelope"
 RECEIPT_SUFFIX: Final = ".receipt"
 LEDGER_NAME: Final = "outbox.jsonl"
 _MAX_LINE: Final = 8192
+_UNAVAILABLE: Final = 503
 
 Kept = Literal["anywhere", "home"]
 """Whose receipt counts: any genuine one, or the home store's only."""
@@ -202,7 +203,8 @@ class Outbox:
         """Send what waits until nothing does; how many receipts came.
 
         An envelope that the store refuses is told to ``on_refused`` and does not hold up the others; it waits for the
-        next call. Whatever else goes wrong ends the call, and everything without a receipt waits for the next.
+        next call. A store that says it is busy (503) is left alone until then. Whatever else goes wrong ends the call,
+        and everything without a receipt waits for the next.
 
         Args:
             deliver: sends one envelope and gives the store's receipt (`sync.client.StoreClient.deliver`).
@@ -229,6 +231,8 @@ class Outbox:
                 except StoreRefusedError as error:
                     refused.add(parcel.sha256)
                     on_refused(error)
+                    if error.status == _UNAVAILABLE:
+                        return received
         return received
 
     def delivered(self, attempt: str, durable: Mapping[str, int] | None = None) -> Delivered:

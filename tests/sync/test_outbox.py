@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sync.bundle import attempt_bundle, read_envelopes
 from sync.envelope import Envelope, verify
-from sync.errors import DamagedError, NotForUsError, StickError, WrongSignatureError
+from sync.errors import DamagedError, NotForUsError, StickError, StoreRefusedError, WrongSignatureError
 from sync.keys import SigningKey
 from sync.outbox import LEDGER_NAME, Outbox
 from sync.receipt import Receipt, sign_receipt
@@ -223,6 +223,26 @@ def test_a_full_disk_stops_no_delivery_and_a_stick_that_refuses_is_told() -> Non
     deliver_all(box, store)
     assert box.delivered(BINDING.attempt).is_complete
     assert "Could not write /journal/outbox.jsonl: No space left on device" in str(box.trouble)
+
+
+@pytest.mark.parametrize(("status", "asked"), [(503, 1), (400, 3)])
+def test_a_busy_store_is_left_alone_and_a_refused_envelope_holds_up_no_other(status: int, asked: int) -> None:
+    disk, store = SimulatedDisk(), MemoryStore()
+    for _ in range(3):
+        wrote(disk, 2)
+    box, offered, told = outbox(disk), list[bytes](), list[StoreRefusedError]()
+
+    def deliver(data: bytes) -> bytes:
+        offered.append(data)
+        if len(offered) == 1:
+            raise StoreRefusedError("deliver an envelope", status=status, code="x", sentence="Not now.")
+        return store.deliver(data)
+
+    assert box.send(deliver, on_refused=told.append) == asked - 1
+    assert (len(offered), [each.status for each in told]) == (asked, [status])
+    box.send(deliver)
+    assert box.pending() == ()
+    assert len(store.kept) == 3
 
 
 class OutboxMachine(RuleBasedStateMachine):
