@@ -131,6 +131,7 @@ class SampleRoom:
         stream = self._service.stdout
         line = stream.readline().decode() if stream is not None else ""
         if "https://" not in line:
+            self.stop_service()
             raise SampleRoomError(
                 step="store run", reason=(self.folder / "store.log").read_text()[-500:] or "no answer"
             )

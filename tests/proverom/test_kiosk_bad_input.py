@@ -155,7 +155,7 @@ def _forged_orders(exam: ExamRoom, seat: Seat, monkeypatch: pytest.MonkeyPatch) 
     assert orders is not None
     order = orders.following("expel", by="randi", at_utc_ms=1, candidate=exam.samira.number, part="writing")
     forged = sign_orders(SITTING, [order], SigningKey.create())
-    client = seat.net._orders_client  # somebody else answers in the store's place
+    client = seat.net._line.orders_client  # somebody else answers in the store's place
     with monkeypatch.context() as patch:
         patch.setattr(client, "orders", lambda *_, **__: forged)
         seat.until_true(lambda: "not signed by the store's order key" in seat.net.state.trouble)
