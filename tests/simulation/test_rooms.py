@@ -17,14 +17,15 @@ BLOCKS = 20
 ROOMS, ROOMS_PROVED = 200, 20_000
 FULL_ROOMS = 2
 
-FOUND_BY = range(1_000, 1_040)
+FOUND_BY = range(40)
 """Seeds by which a faulty part must be found, whichever of them does."""
 
+FAULTY = ("acknowledges before the sync", "never wipes the share", "loses the last edit", "forgets its reports")
+"""The last one was the kiosk's own, until a simulated room found it; `broken` has more."""
+
 REGRESSIONS = {
+    2: "a report was forgotten when its candidate left before the network came back: 'logged in' for ever",
     30: "a PC restarted with a wrong clock numbered its reports lower, and the store passed over them",
-    31: "a PC that had lost an attempt came back and told 'running' over 'submitted'",
-    1_000: "a ledger line that the disk refused made the next range a conflict for ever",
-    1_001: "a part that ended with another fact was not noticed as ended, and could be begun again",
 }
 
 
@@ -48,7 +49,7 @@ def test_rooms_that_once_failed_keep_every_promise(seed: int) -> None:
     World(seed).run()
 
 
-@pytest.mark.parametrize("fault", ["acknowledges before the sync", "never wipes the share", "loses the last edit"])
+@pytest.mark.parametrize("fault", FAULTY)
 def test_a_faulty_part_is_found(fault: str) -> None:
     with pytest.raises(BrokenPromiseError), FAULTS[fault]():
         _play_all(FOUND_BY)
