@@ -137,8 +137,6 @@ def sit_without_a_line(exam: ExamRoom, relay: RelayRoom) -> dict[tuple[str, str]
         seat.answer_reading()
         hashes[candidate.number, "reading"] = state_sha256(seat.attempt)
         assert seat.until(DeliveredScreen).next_part == "Skriftlig framstilling"
-    kill(relay)
-    relay.run()
     first = seats[0]
     assert isinstance(first.do(intents.Continue()), NameScreen)
     assert isinstance(first.start_part("writing", day_code=exam.day_code), WritingScreen)
@@ -167,6 +165,8 @@ def test_nobody_gets_in_at_the_central_store_while_the_sitting_is_lent(exam_room
         ask(exam.room, "open")
     let_in(exam, relay)
     assert isinstance(seat.log_in(exam.samira), NameScreen)
+    kill(relay)
+    relay.run()
     other = seat_of(exam, relay, 1)
     other.until(LoginScreen)
 
