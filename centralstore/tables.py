@@ -429,7 +429,7 @@ class LogWitness(SQLModel, table=True):
 
 
 class Lending(SQLModel, table=True):
-    """A sitting given to a relay; ``state`` is a word of `centralstore.words.LendingState`. The newest number counts."""
+    """A sitting given to a relay; ``state`` is one of `centralstore.words.LendingState`. The newest number counts."""
 
     sitting: str = Field(primary_key=True)
     number: int = Field(primary_key=True)

@@ -45,7 +45,11 @@ def test_a_whole_file_is_taken_in(site: Site) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("kari,Kari Nes,tre ganske lange ord", "kari,Kari Nes,kort", "line 2: account, field 'password': shorter than 15"),
+        (
+            "kari,Kari Nes,tre ganske lange ord",
+            "kari,Kari Nes,kort",
+            "line 2: account, field 'password': shorter than 15",
+        ),
         ("test_leader,oslo,r2", "boss,oslo,r2", "line 2, field 'role': 'boss' is none"),
         ("test_leader,oslo,r2", "test_leader,oslo,", "line 2, field 'room': it is empty"),
         ("100300,Li Wei,no,li", "100300,Li Wei,maybe,li", "line 5, field 'protected': 'maybe' is neither"),

@@ -21,7 +21,7 @@ import pytest
 from centralstore.commands import main
 from centralstore.errors import SetUpError
 from centralstore.folder import init_folder
-from centralstore.server import listening
+from centralstore.server import CLOSING_SECONDS, listening
 from itembank.grants import grant_sitting, read_devices, write_grants
 from itembank.keyring import KeyFolder
 from sync.client import StoreClient
@@ -194,8 +194,8 @@ def test_a_second_service_on_the_same_store_is_refused_with_a_sentence(
     assert "another process has this store open" in capsys.readouterr().err
 
 
-STOPPED_WITHIN_SECONDS = 2.0
-"""Measured: 0.2 s on a quiet machine. A client that stays connected used to hold the store for eight."""
+STOPPED_WITHIN_SECONDS = CLOSING_SECONDS
+"""What waiting for peers would take at least. Measured: 0.2 s quiet, 3 s on a machine ten times too busy."""
 
 
 def connected(service: Service) -> ssl.SSLSocket:
@@ -205,7 +205,7 @@ def connected(service: Service) -> ssl.SSLSocket:
     return context.wrap_socket(socket.create_connection((host, int(port)), timeout=5), server_hostname=host)
 
 
-def test_the_store_stops_within_a_second_with_pcs_connected_and_waiting(service: Service) -> None:
+def test_the_store_stops_at_once_with_pcs_connected_and_waiting(service: Service) -> None:
     folder, keys, target = str(service.folder), DeviceKeys.create(), "/v1/orders?sitting=s1&wait_ms=20000"
     with StoreClient(service.url, service.folder / "ca.pem", "", keys, now_utc_ms=now_utc_ms) as client:
         device = client.enrol(service.command("token", folder, "--sitting", "s1").strip(), "PC 7").device_id

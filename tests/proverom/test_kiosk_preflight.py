@@ -81,7 +81,8 @@ def test_tested_pcs_are_recorded_with_their_date_and_the_others_are_listed(
     warned = {check for check, outcome in found.items() if outcome != "passed"}
     assert warned <= {"disk_speed", "swap"}  # a busy disk and swap space are told of, and no more than that
     assert set(found) == {
-        "computer", "disk_space", "disk_speed", "swap", "sound", "display", "store", "clock", "release", "bandwidth", "block",
+        "computer", "disk_space", "disk_speed", "swap", "sound", "display", "store", "clock", "release",
+        "bandwidth", "block",
     }  # fmt: skip
 
     status, text = listing(exam, capsys)
