@@ -174,28 +174,22 @@ def _digits(value: object) -> str:
 
 
 def _enrolments(bundle: Bundle, report: Report) -> list[Content]:
-    """Levels and granted minutes as contents of the log; a relay's own export has no leaves of them."""
+    """Levels and granted minutes as contents of the log; a relay's own log has none of them."""
     with report.checking("enrolments read", "log/leaves.json"):
         leaves = canonical.entries(canonical.decode(bundle.file("log/leaves.json"), "it", limit=_MOST_ROWS), "it")
         if any(Fields(each, "a leaf").text("kind") == "enrolment" for each in leaves):
-            return [
-                Content(
-                    "enrolment",
-                    f"{bundle.sitting}/{candidate}/{part}",
-                    canonical.encode(
-                        {
-                            "accommodation_ms": entry.accommodation_ms,
-                            "candidate": candidate,
-                            "level": entry.level,
-                            "part": part,
-                            "sitting": bundle.sitting,
-                        }
-                    ),
-                    None,
-                )
-                for (candidate, part), entry in bundle.enrolled.items()
-            ]
+            return [_enrolment(bundle, *place) for place in bundle.enrolled]
+        report.unchecked.append(
+            "levels and granted minutes against the log: it holds none, so they are the store's word"
+        )
     return []
+
+
+def _enrolment(bundle: Bundle, candidate: str, part: str) -> Content:
+    """An enrolment as a content of the log."""
+    row: dict[str, object] = {"candidate": candidate, "part": part, "sitting": bundle.sitting}
+    row |= vars(bundle.enrolled[candidate, part])
+    return Content("enrolment", f"{bundle.sitting}/{candidate}/{part}", canonical.encode(row), None)
 
 
 def _rows(

@@ -16,6 +16,7 @@ from engine.events import Event, IncidentNoted, Locked, NameConfirmed, SoundChec
 from itembank.package import make_archive
 from sync.canonical import canonical_bytes
 from sync.keys import sha256_hex
+from sync.orders import OrderList, sign_order
 from sync.package import PackageFile, decode_package, encode_package, open_content, seal_content, sealed_header
 from sync.receipt import Receipt, sign_receipt
 from sync.release import ReleaseManifest
@@ -209,6 +210,31 @@ def test_facts_that_cannot_be_are_told(forger: Forger, name: str) -> None:
     deed, sentence = FACTS[name]
     deed(forger)
     assert told(forger.relog().seal(), sentence)
+
+
+def test_time_that_goes_back_is_told_without_the_sealed_form(forger: Forger) -> None:
+    FACTS["time goes back"][0](forger)
+    assert told(forger.relog().seal(), "before the fact before it", content_keys=None)
+
+
+def test_a_part_that_no_order_started_is_told(forger: Forger) -> None:
+    """The store takes the order that started reading out of the list, and signs the rest anew."""
+    known = OrderList("s1", forger.keys.order.public)
+    for entry in forger.json("orders.json")["orders"]:
+        order = entry["order"]
+        if (order["kind"], order["part"]) != ("start_part", "reading"):
+            fields = {name: order[name] for name in ("candidate", "part", "data", "reason")}
+            made = known.following(order["kind"], by=order["by"], at_utc_ms=order["at_utc_ms"], **fields)
+            known = known.with_order(sign_order(made, forger.keys.order))
+    forger.path("orders.json").write_bytes(known.encode())
+    assert told(forger.relog().seal(), "no order started the part 'reading'", content_keys=None)
+
+
+def test_minutes_and_levels_changed_afterwards_are_not_those_that_were_logged(forger: Forger) -> None:
+    forger.seal(lambda body: body["enrolments"][0].update(accommodation_ms=900_000))
+    assert "enrolments in the log" in forger.found(results_keys=(), content_keys=None)
+    forger.seal(lambda body: _enrol(body, FIRST, "writing", "B1-B2"))
+    assert "enrolments in the log" in forger.found(results_keys=(), content_keys=None)
 
 
 def test_two_attempts_of_which_neither_was_reset_are_told(forger: Forger) -> None:
