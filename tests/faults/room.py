@@ -11,9 +11,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -283,7 +283,7 @@ def _payloads(kiosk: Kiosk, envelopes: Sequence[bytes]) -> list[str]:
 
 # --- a trial ----------------------------------------------------------------------------------------------------------
 
-ROUND = 1_000
+ROUND = 500
 """So many seeds, then everything is looked at and the PCs begin new attempts."""
 
 
@@ -340,31 +340,56 @@ class Room:
         shutil.rmtree(place)
 
 
+@dataclass
+class House:
+    """A running store and the PCs it knows; tests of one module share it."""
+
+    store: StoreProcess
+    pcs: Sequence[Enrolled]
+    receipt_key: VerifyKey
+
+
+@contextmanager
+def opened_house(folder: Path) -> Generator[House]:
+    """A new store that runs, with forty PCs."""
+    store, pcs, receipt_key = StoreProcess.make(folder / "store", KIOSKS)
+    store.start()
+    try:
+        yield House(store, pcs, receipt_key)
+    finally:
+        store.kill()
+
+
 def deliver_all(
-    trial: Trial, folder: Path, between: Callable[[StoreProcess, int], Proxy], *, ca_file: Path | None = None
+    trial: Trial, folder: Path, house: House, between: Callable[[int], Proxy], *, ca_file: Path | None = None
 ) -> None:
     """The whole trial: PCs write and deliver through a faulty proxy to a real store; everything is there once, equal.
 
     Args:
         trial: gives the seeds and takes the figures.
-        folder: for store and PCs.
-        between: makes the proxy for a store and a seed.
+        folder: for the PCs.
+        house: the store and its PCs.
+        between: makes the proxy for a seed.
         ca_file: what the PCs trust; the store's own CA when not given.
     """
-    store, pcs, receipt_key = StoreProcess.make(folder / "store", KIOSKS)
-    store.start()
+    store = house.store
     outcome = Outcome()
-    room = Room(folder, pcs, receipt_key, ca_file or store.folder / "ca.pem", lambda attempt: rows_of(store, attempt))
+    room = Room(
+        folder,
+        house.pcs,
+        house.receipt_key,
+        ca_file or store.folder / "ca.pem",
+        lambda attempt: rows_of(store, attempt),
+    )
     try:
         for seeds in batches(trial.seeds()):
-            with between(store, seeds[0]) as proxy:
+            with between(seeds[0]) as proxy:
                 room.play(seeds, proxy, outcome)
             outcome.tally.add(proxy.tally)
-        assert conflicts_of(store) == 0
     finally:
-        store.kill()
         outcome.tell(trial)
     assert outcome.verdict.is_right, outcome.verdict
+    assert conflicts_of(store) == 0
     assert outcome.tally.faulted >= 0.2 * outcome.tally.connections
     assert outcome.envelopes >= trial.tried
     assert "Traceback" not in store.log(), store.log()
