@@ -29,9 +29,9 @@ def to_day_code(seat: Seat, candidate: SampleCandidate) -> DayCodeScreen:
 def guess_wrong(exam: ExamRoom, seat: Seat, times: int) -> DayCodeScreen:
     """So many wrong codes, each as soon as the PC takes one."""
     wrong = next(code for code in ("1111", "2222") if code != exam.day_code)
+    screen = seat.screen
+    assert isinstance(screen, DayCodeScreen)
     for _ in range(times):
-        screen = seat.screen
-        assert isinstance(screen, DayCodeScreen)
         seat.pass_time(screen.wait_s * 1000, step_ms=1000)
         screen = seat.do(intents.TypeDayCode(wrong))
         assert isinstance(screen, DayCodeScreen)

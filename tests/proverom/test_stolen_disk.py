@@ -277,6 +277,7 @@ def secrets_on(disk: Path) -> list[str]:
     return sorted(path.name for path in (*folder.glob("share*"), *folder.glob("grant-*")))
 
 
+@pytest.mark.timeout(600)  # some fifteen programs, one after the other
 def test_killed_at_any_step_of_closing_the_next_start_wipes_the_rest(
     exam_room: MakeRoom, tmp_path: Path, proof: Proof
 ) -> None:
