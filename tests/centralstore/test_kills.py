@@ -9,12 +9,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from sqlmodel import col, select
+from sqlalchemy import create_engine
+from sqlmodel import Session, col, select
 
+from centralstore.folder import open_folder
 from centralstore.store import Store
 from centralstore.tables import KeptEnvelope
 from sync.envelope import envelope_sha256
-from sync.keys import VerifyKey
 from sync.receipt import verify_receipt
 from tests.centralstore.served import Poured, new_store, pour, served, start
 from tests.postgres import Postgres
@@ -28,10 +29,11 @@ Proof = Callable[..., AbstractContextManager[Trial]]
 def check(folder: Path, envelopes: Sequence[bytes], poured: Sequence[Poured], trial: Trial, *, is_end: bool) -> None:
     """Compare what lies in the database with what was receipted; at the end all must lie there, once each."""
     names = [envelope_sha256(data) for data in envelopes]
-    store = Store.open(folder)
-    receipt_key = VerifyKey.from_hex(store.public_keys()["receipt_key"])
-    with store._house.database.reading() as session:
+    receipt_key = open_folder(folder).keys().receipt.public
+    engine = create_engine(open_folder(folder).database_url)
+    with Session(engine) as session:
         found = session.exec(select(KeptEnvelope).where(col(KeptEnvelope.sha256).in_(names))).all()
+    engine.dispose()
     rows = {row.sha256: row for row in found}
     receipted: set[int] = set()
     for told in poured:
@@ -49,7 +51,6 @@ def check(folder: Path, envelopes: Sequence[bytes], poured: Sequence[Poured], tr
     else:
         trial.count("receipted before the kill", len(receipted))
         trial.count("kept and not receipted yet", len([name for name in names if name in rows]) - len(receipted))
-    store.close()
 
 
 def check_log(folder: Path, trial: Trial) -> None:
@@ -67,22 +68,25 @@ async def test_nothing_receipted_is_lost_when_the_service_is_killed(tmp_path: Pa
     pcs = new_store(folder)
     with proof("store killed under load (SQLite)", ci=5, full=1_000) as trial:
         trial.count("receipted and lost", 0)
-        for seed in trial.seeds():
-            random = Random(seed)
-            envelopes, limit = pcs.envelopes(random, ENVELOPES), random.randint(1, ENVELOPES - 20)
-            service = start(folder)
+        service = start(folder)
+        try:
+            for seed in trial.seeds():
+                random = Random(seed)
+                envelopes, limit = pcs.envelopes(random, ENVELOPES), random.randint(1, ENVELOPES - 20)
 
-            def kill(count: int, service=service, limit=limit) -> None:
-                if count == limit:
-                    service.process.kill()
+                def kill(count: int, service=service, limit=limit) -> None:
+                    if count == limit:
+                        service.process.kill()
 
-            before = await pour(service, envelopes, on_receipt=kill)
+                before = await pour(service, envelopes, on_receipt=kill)
+                service.kill()
+                assert before.cut
+                check(folder, envelopes, [before], trial, is_end=False)
+                service = start(folder)
+                after = await pour(service, envelopes)
+                check(folder, envelopes, [before, after], trial, is_end=True)
+        finally:
             service.kill()
-            assert before.cut
-            check(folder, envelopes, [before], trial, is_end=False)
-            with served(folder) as again:
-                after = await pour(again, envelopes)
-            check(folder, envelopes, [before, after], trial, is_end=True)
         check_log(folder, trial)
 
 
