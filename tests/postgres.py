@@ -30,6 +30,7 @@ SETTINGS = {
     "max_wal_size": "4GB",
     "checkpoint_timeout": "1h",
     "recovery_init_sync_method": "syncfs",
+    "dynamic_shared_memory_type": "mmap",
 }
 
 
