@@ -76,14 +76,14 @@ class Line(httpx.BaseTransport):
         body = request.read()
         self._travel(request, is_there=False)
         if network.happens(0.08):
-            network.count["requests lost"] += 1
+            network.count["requests lost on the way"] += 1
             self._times_out(request)
         if target.startswith(LONG_POLL):
             self._wait_for_orders(request, target)
         status, answer = self._answered(request, target, body)
         network.on_answer(self._pc, target, body, status, answer)
         if network.happens(0.08):
-            network.count["answers lost"] += 1
+            network.count["replies lost on the way"] += 1
             self._times_out(request)
         self._travel(request, is_there=True)
         network.on_arrival(self._pc, target, status, answer)
