@@ -8,6 +8,7 @@ One writing connection is also what keeps SQLite before 3.51.3 clear of its WAL-
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -24,7 +25,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
-from centralstore.errors import NotKeptError, SetUpError
+from centralstore.errors import NotKeptError, PerhapsKeptError, SetUpError
 
 T = TypeVar("T")
 
@@ -47,6 +48,10 @@ _WRITER_PRAGMAS = (
 
 A checkpoint every 16 MB, not every 4 MB: it syncs the database file, and commits wait for it."""
 
+
+_NUMBER = "SELECT pg_current_xact_id()"
+_OUTCOME = "SELECT pg_xact_status(%s::xid8)"
+"""PostgreSQL's number of a transaction, and what became of it, remembered over a crash of the server."""
 
 Outcome = Callable[[Any, BaseException | None], None]
 """Told in the writer thread what came of a job: its answer, or what went wrong. Must not block and not raise."""
@@ -207,12 +212,16 @@ class Database:
                 job.end()
 
     def _commit_singly(self, group: list[_Write | _Piece], cause: Exception) -> None:
-        """One failing job must not take the others with it: each again, in a transaction of its own."""
-        if len(group) == 1:
-            group[0].end(_not_kept(cause))
-            return
+        """One failing job must not take the others with it: each again, in a transaction of its own.
+
+        But where nobody knows whether the commit took place, no single job is done twice: it may be an order for time.
+        """
+        is_unknown = isinstance(cause, PerhapsKeptError)
         for job in group:
-            self._commit([job])
+            if len(group) == 1 or (is_unknown and isinstance(job, _Write)):
+                job.end(cause if is_unknown else _not_kept(cause))
+            else:
+                self._commit([job])
 
     def _transact(self, group: list[_Write | _Piece]) -> None:
         connection = self._live_connection()
@@ -222,7 +231,14 @@ class Database:
             for job in group:
                 if isinstance(job, _Write):
                     job.run(session)
-            session.commit()
+            session.flush()
+            _end(session, self._outcome, is_repeatable=not any(isinstance(job, _Write) for job in group))
+
+    def _outcome(self, number: str) -> str:
+        """What the server says became of a transaction; "" where it does not answer."""
+        with contextlib.suppress(DBAPIError), self._readers.connect() as connection:
+            return str(connection.exec_driver_sql(_OUTCOME, (number,)).scalar() or "")
+        return ""
 
     def _live_connection(self) -> Connection:
         """The one writing connection, without a transaction left over from a failed group."""
@@ -234,6 +250,28 @@ class Database:
         if connection.in_transaction():
             connection.rollback()
         return connection
+
+
+def _end(session: Session, outcome: Callable[[str], str], *, is_repeatable: bool) -> None:
+    """Commit. A server that is lost before it answered may have committed: then it is asked what became of it.
+
+    ``is_repeatable``: what is kept once however often it is handed in is not asked about.
+
+    Raises:
+        PerhapsKeptError: the commit failed, and the server cannot say what became of it.
+    """
+    connection = session.connection()
+    asks = connection.dialect.name == "postgresql" and not is_repeatable
+    number = str(connection.exec_driver_sql(_NUMBER).scalar()) if asks else ""
+    try:
+        session.commit()
+    except DBAPIError as error:
+        told = outcome(number) if number else "aborted"
+        if told == "committed":
+            return
+        if told != "aborted":
+            raise PerhapsKeptError(str(error.orig)) from error
+        raise
 
 
 def settles(future: Future[T]) -> Outcome:

@@ -226,6 +226,18 @@ class NotKeptError(SurroundingsError):
         )
 
 
+class PerhapsKeptError(NotKeptError):
+    """The database was lost at the very end of a write: whether it was kept is not known, so it is not done again."""
+
+    code: ClassVar[str] = "perhaps_kept"
+
+    def __init__(self, cause: str) -> None:
+        super(NotKeptError, self).__init__(
+            f"The store lost its database while it wrote ({cause}): it is not known whether this was kept."
+            " Look whether it is there before you do it again; what is on the PCs is safe there."
+        )
+
+
 class SetUpError(SurroundingsError):
     """The store's folder is missing, incomplete or not private."""
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -18,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, SQLModel, select
 
 from centralstore.database import Database
-from centralstore.errors import NotFoundError, NotKeptError, SetUpError
+from centralstore.errors import NotFoundError, NotKeptError, PerhapsKeptError, SetUpError
 from centralstore.migration import upgrade
 from centralstore.tables import Candidate
 from tests.postgres import Postgres
@@ -178,6 +182,58 @@ def test_the_writer_goes_on_after_its_server_was_killed_and_started_again(fresh_
     fresh_postgres.start()
     database.write(lambda session: session.add(add("3")))
     assert numbers(database) == ["1", "3"]
+    database.close()
+
+
+def given_together(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[Future[None]]:
+    """Two jobs in one commit, each adding one more whenever it is run; the answer to that commit is lost."""
+    begun, gate, counted, commits = threading.Event(), threading.Event(), itertools.count(1), itertools.count(1)
+    dialect = database._writer.dialect
+    commit = dialect.do_commit
+
+    def lost(connection: Any) -> None:
+        commit(connection)
+        if next(commits) == 2:
+            connection.dbapi_connection.close()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(dialect, "do_commit", lost)
+
+    def hold(session: Session) -> None:
+        session.add(add("0"))
+        begun.set()
+        gate.wait(5)
+
+    database.submit(hold)
+    assert begun.wait(5)
+    futures = [database.submit(lambda session: session.add(add(str(next(counted))))) for _ in range(2)]
+    gate.set()
+    return futures
+
+
+def test_what_a_lost_server_had_committed_is_not_done_twice(
+    fresh_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = fresh_postgres.url(fresh_postgres.create())
+    upgrade(url)
+    database = Database(url)
+    for future in given_together(database, monkeypatch):
+        future.result(timeout=20)
+    assert numbers(database) == ["0", "1", "2"]
+    database.close()
+
+
+def test_where_nobody_knows_what_became_of_a_commit_nothing_is_done_again(
+    fresh_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = fresh_postgres.url(fresh_postgres.create())
+    upgrade(url)
+    database = Database(url)
+    monkeypatch.setattr("centralstore.database._OUTCOME", "SELECT nobody_knows(%s)")
+    for future in given_together(database, monkeypatch):
+        with pytest.raises(PerhapsKeptError, match="Look whether it is there"):
+            future.result(timeout=20)
+    assert numbers(database) == ["0", "1", "2"]
     database.close()
 
 
