@@ -6,7 +6,7 @@ While a sitting is lent nothing is given for it here (`centralstore.store.lent`)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -53,7 +53,7 @@ from centralstore.tables import (
 )
 from centralstore.words import ContradictionKind, LendingState, OrderKind, SittingState
 from engine.state import Phase
-from sync.canonical import read_model
+from sync.canonical import MAX_INT, read_model
 from sync.delegation import (
     Delegation,
     Recall,
@@ -375,13 +375,24 @@ class Relays(Releases):
         def work(session: Session) -> int:
             row = get_sitting(session, sitting)
             here = OrderList(sitting, own, _kept_orders(session, sitting), keys)
+            givers = self._givers(session, sitting)
             for entry in signed:
-                here = self._take_order(session, row, here, entry)
+                counting = tuple(key for key, last in givers if entry.order.number <= last)
+                here = self._take_order(session, row, replace(here, also_by=counting), entry)
             return here.last_number
 
         last = self._write(work, sitting)
         self.bell.ring(f"orders/{sitting}")
         return last
+
+    def _givers(self, session: Session, sitting: str) -> list[tuple[VerifyKey, int]]:
+        """Relays' order keys, each with the last number that counts: after a return none that it does not name."""
+        lendings = session.exec(select(Lending).where(Lending.sitting == sitting)).all()
+        given = [(self._opened(row.delegation), row.returned) for row in lendings]
+        return [
+            (VerifyKey.from_hex(each.order_key), open_return(told, each).last_order if told else MAX_INT)
+            for each, told in given
+        ]
 
     def _take_order(self, session: Session, row: Sitting, here: OrderList, entry: SignedOrder) -> OrderList:
         try:

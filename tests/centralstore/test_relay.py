@@ -409,6 +409,27 @@ async def test_after_the_return_the_central_store_gives_again_and_the_relay_noth
     assert (await lent.pcs[0].ask("GET", "/v1/device/share?sitting=s1")).status_code == 200
 
 
+async def test_after_its_return_a_relay_gives_no_order_that_counts(lent: Lent) -> None:
+    await run_room(lent)
+    lent.relay.give_back(lent.site.leader, "s1")
+    lent.forward()
+    before, _ = lent.central.signed_orders("s1", 0)
+    own, key = (VerifyKey.from_hex(public.order_key) for public in (lent.central_public, lent.relay_public))
+    known = OrderList("s1", own, also_by=(key,)).extended(before)
+    later = known.following("close", by="leader", at_utc_ms=lent.site.clock())
+    late = sign_orders("s1", [later], lent.relay._house.keys.order)
+    from sync.delegation import relay_id
+
+    relay = relay_id(VerifyKey.from_hex(lent.relay_public.ticket_key))
+    assert lent.central.take_relay_orders(relay, late) == known.last_number
+    assert lent.central.take_heard_orders(lent.central.device_keys(lent.pcs[0].id)[0], late) == known.last_number
+    assert lent.central.signed_orders("s1", 0)[0] == before
+    assert lent.central.board(lent.site.leader, "s1").sitting.state is SittingState.OPENED
+    (found,) = lent.central.contradictions(lent.site.leader, "s1")
+    assert found.kind is ContradictionKind.ORDER
+    assert lent.central.take_relay_orders(relay, before) == known.last_number
+
+
 async def test_a_return_is_not_taken_while_anything_of_it_is_missing(lent: Lent) -> None:
     await run_room(lent)
     data = lent.relay.give_back(lent.site.leader, "s1")
