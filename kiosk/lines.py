@@ -128,25 +128,11 @@ class Lines:
 
     def _delegation(self, sitting: str) -> Delegation | None:
         """The kept delegation, genuine, whatever its time."""
-        data = self._folder.read(self._path(sitting, "delegation"))
-        if data is None:
-            return None
-        try:
-            found = verify_delegation(data, self._ticket_key)
-        except SyncError as error:
-            _log.warning("the kept delegation of sitting %s is not used: %s", sitting, error)
-            return None
-        return found if found.sitting == sitting else None
+        return _kept_delegation(self._folder, sitting, self._ticket_key)
 
     def _recalled(self, sitting: str) -> int:
         """The number up to which delegations were recalled; 0 when none was."""
-        data = self._folder.read(self._path(sitting, "recall"))
-        if data is None:
-            return 0
-        try:
-            return open_recall(data, sitting=sitting, ticket_key=self._ticket_key).number
-        except SyncError:
-            return 0
+        return _kept_recall(self._folder, sitting, self._ticket_key)
 
     def _holding(self, sitting: str) -> Delegation | None:
         found = self._delegation(sitting)
@@ -169,13 +155,24 @@ class Lines:
 def take_delegation(folder: StateFolder, enrolment: Enrolment, path: Path, url: str, now_utc_ms: int) -> str:
     """Take a delegation from a stick, and the relay's address where staff gives another; the sitting it is for.
 
+    An older or recalled one changes nothing, so that a PC started again as before goes on with what it knows.
+
     Raises:
-        SetUpError: it is none that the home store of this PC made for now.
+        SetUpError: it is none that the home store of this PC made for now, or it cannot be read.
     """
     key = enrolment.key("ticket_key")
     try:
         data = path.read_bytes()
-        sitting = verify_delegation(data, key).sitting
+    except OSError as error:
+        what = f"The file {path} cannot be read ({error.strerror})"
+        raise SetUpError(what, remedy="Put the stick in again.") from error
+    try:
+        found = verify_delegation(data, key)
+        sitting = found.sitting
+        before, recalled = _kept_delegation(folder, sitting, key), _kept_recall(folder, sitting, key)
+        if found.number <= recalled or (before is not None and found.number < before.number):
+            _log.warning("the delegation of sitting %s on the stick is not used: what is known here is newer", sitting)
+            return sitting
         open_delegation(data, sitting=sitting, ticket_key=key, now_utc_ms=now_utc_ms)
     except SyncError as error:
         raise SetUpError(str(error).rstrip("."), remedy="Copy the file 'delegation' of 'store lend' again.") from error
@@ -183,6 +180,30 @@ def take_delegation(folder: StateFolder, enrolment: Enrolment, path: Path, url: 
     if url:
         folder.write(folder.sitting(sitting) / "relay-url", url.encode("ascii", "replace"))
     return sitting
+
+
+def _kept_delegation(folder: StateFolder, sitting: str, key: VerifyKey) -> Delegation | None:
+    """The kept delegation of a sitting, genuine, whatever its time; None where there is none."""
+    data = folder.read(folder.sitting(sitting) / "delegation")
+    if data is None:
+        return None
+    try:
+        found = verify_delegation(data, key)
+    except SyncError as error:
+        _log.warning("the kept delegation of sitting %s is not used: %s", sitting, error)
+        return None
+    return found if found.sitting == sitting else None
+
+
+def _kept_recall(folder: StateFolder, sitting: str, key: VerifyKey) -> int:
+    """The number up to which a sitting's delegations were recalled; 0 when none was."""
+    data = folder.read(folder.sitting(sitting) / "recall")
+    if data is None:
+        return 0
+    try:
+        return open_recall(data, sitting=sitting, ticket_key=key).number
+    except SyncError:
+        return 0
 
 
 def _water(delegation: Delegation) -> str:

@@ -106,6 +106,22 @@ def test_what_the_home_store_did_not_sign_or_what_is_older_or_over_changes_nothi
     assert pc.chosen() == ""
 
 
+def test_a_stick_brings_no_older_or_recalled_delegation(pc: Pc, signed: Signed, tmp_path: Path) -> None:
+    file = tmp_path / "delegation"
+    pc.lines.keep("s1", signed(number=2, url="https://10.0.0.6:8443"))
+    file.write_bytes(signed())
+    assert take_delegation(pc.folder, pc.enrolment, file, "https://192.168.1.9:8443", NOW) == "s1"
+    assert pc.lines.choose(lambda _: False).client._url == "https://10.0.0.6:8443"
+    file.write_bytes(signed(number=2))
+    assert take_delegation(pc.folder, pc.enrolment, file, "", NOW) == "s1"
+    pc.lines.keep("s1", sign_recall(Recall(sitting="s1", number=2, at_utc_ms=NOW), CENTRAL))
+    assert take_delegation(pc.folder, pc.enrolment, file, "", NOW) == "s1"
+    assert pc.chosen() == ""
+    with pytest.raises(SetUpError, match="Put the stick in"):
+        take_delegation(pc.folder, pc.enrolment, tmp_path / "gone", "", NOW)
+    pc.lines.close()
+
+
 def test_a_stick_brings_the_delegation_and_staff_another_address(pc: Pc, signed: Signed, tmp_path: Path) -> None:
     file = tmp_path / "delegation"
     file.write_bytes(signed())
