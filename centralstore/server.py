@@ -73,17 +73,22 @@ def run_service(
             if extend is not None:
                 extend(app, store)
             url = f"https://{_reachable(host)}:{chosen}"
-            tell(f"Store {store.folder.settings.name} at {url} (CA: {store.folder.ca_file})")
             sys.setswitchinterval(SWITCH_SECONDS)
-            with _stopping_quietly(), forwarding(store), checkpointing(store):
-                server(app, store, limits).run(sockets=[listener])
+            serving = server(app, store, limits)
+            with _stopping(serving), forwarding(store), checkpointing(store):
+                tell(f"Store {store.folder.settings.name} at {url} (CA: {store.folder.ca_file})")
+                serving.run(sockets=[listener])
     return 0
 
 
 @contextmanager
-def _stopping_quietly() -> Generator[None]:
-    """Uvicorn raises the signal that stopped it once more afterwards; let it end here, so that the store closes."""
-    kept = {number: signal.signal(number, _end_here) for number in (signal.SIGINT, signal.SIGTERM)}
+def _stopping(serving: StoreServer) -> Generator[None]:
+    """Let a signal stop the server also before it runs, and end here when uvicorn raises it again afterwards."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        serving.should_exit = True
+
+    kept = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -208,10 +213,6 @@ async def _until(is_so: Callable[[], bool], seconds: float) -> None:
         async with asyncio.timeout(seconds):
             while not is_so():  # noqa: ASYNC110 - the connections are uvicorn's and have no news of it
                 await asyncio.sleep(LOOK_SECONDS)
-
-
-def _end_here(_number: int, _frame: FrameType | None) -> None:
-    """The signal has had its effect."""
 
 
 def listening(host: str, port: int) -> socket.socket:

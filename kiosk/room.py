@@ -12,7 +12,7 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.errors import EngineError
 from engine.state import Phase
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from sync.ticket import Ticket, TicketRelease
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 SEND_EVERY_S: Final = 3.0
 ASK_EVERY_S: Final = 5.0
@@ -181,7 +182,8 @@ class Room:
 
     def report(self, progress: bytes, attempt: str = "") -> None:
         """Send a signed progress report when the store is in reach; of each attempt only the newest ("": of none)."""
-        self._reports[attempt] = progress
+        with self._lock:
+            self._reports[attempt] = progress
 
     def follow(self, attempt: str) -> None:
         """From now on tell how far this attempt is delivered, though nobody sits at it."""
@@ -310,7 +312,8 @@ class Room:
         while not self._stopping.is_set() and self._threads.now_s() < begun + ASK_EVERY_S:
             hurried = self._hurry.wait(IDLE_S)
             self._hurry.clear()
-            if not self._attempted(self._send_reports) or not self._attempted(self._fetch_handovers):
+            went_well = [self._attempted(self._send_reports), self._attempted(self._fetch_handovers)]
+            if not all(went_well):
                 self._stopping.wait(RETRY_S)
             if hurried or self._threads.now_s() >= next_send:
                 self._attempted(self._send)
@@ -614,13 +617,19 @@ class Room:
         self._change(delivered={each: Receipted(self._outbox.delivered(each, durable), durable) for each in attempts})
 
     def _send_reports(self) -> None:
-        """Send what is to be told; it is forgotten only when the store has it."""
+        """Send what is to be told; it is kept until the store has it; what it refuses waits behind the rest."""
         while self._acks:
             sitting, number, applied_ms = self._acks[0]
-            self._client.acknowledge(sitting, number, applied_at_ms=applied_ms)
+            with _behind_the_rest(self._acks):
+                self._client.acknowledge(sitting, number, applied_at_ms=applied_ms)
             self._acks.popleft()
         for attempt, report in tuple(self._reports.items()):
-            self._client.progress(report)
+            try:
+                self._client.progress(report)
+            except StoreRefusedError:
+                with self._lock:
+                    self._reports[attempt] = self._reports.pop(attempt, report)
+                raise
             if self._reports.get(attempt) is report:
                 del self._reports[attempt]
             self._in_contact()
@@ -628,9 +637,20 @@ class Room:
     def _fetch_handovers(self) -> None:
         while self._wanted:
             attempt = self._wanted[0]
-            envelopes = self._client.envelopes(attempt)
+            with _behind_the_rest(self._wanted):
+                envelopes = self._client.envelopes(attempt)
             self._wanted.popleft()
             self._change(handovers={**self._state.handovers, attempt: envelopes})
+
+
+@contextmanager
+def _behind_the_rest(waiting: deque[T]) -> Generator[None]:
+    """When the store refuses the first that waits, let the others have their turn before it."""
+    try:
+        yield
+    except StoreRefusedError:
+        waiting.rotate(-1)
+        raise
 
 
 def _is_closed(orders: OrderList) -> bool:

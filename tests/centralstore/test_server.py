@@ -224,3 +224,18 @@ def test_the_store_stops_at_once_with_pcs_connected_and_waiting(service: Service
             assert waiting.recv(65_536).startswith(b"HTTP/1.1 200")
             with contextlib.suppress(OSError):
                 assert slow.recv(65_536) == b""
+
+
+def test_a_service_that_is_stopped_as_it_starts_ends_in_order(tmp_path: Path) -> None:
+    """The address is told a moment before the server listens to signals; five tries, since the moment is short."""
+    folder = tmp_path / "store"
+    init_folder(folder, cost=TEST_COST)
+    for _ in range(5):
+        process, _url = start(folder)
+        process.send_signal(signal.SIGTERM)
+        try:
+            _, told = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        assert (process.returncode, told) == (0, "")
