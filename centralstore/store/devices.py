@@ -135,8 +135,10 @@ class Devices(Keeper):
             session.add(row)
 
         detail: dict[str, object] = {"device": device, "state": state.value}
-        self._act(actor, Act.MANAGE_DEVICES, Where(view.site, view.room), work, detail=detail)
-        self.forget_device(device)
+        try:
+            self._act(actor, Act.MANAGE_DEVICES, Where(view.site, view.room), work, detail=detail)
+        finally:  # also where it is not known whether it was kept
+            self.forget_device(device)
 
 
 def require_cleared(device: DeviceView) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, func, select
 
-from centralstore.errors import UnknownDeviceError
+from centralstore.errors import PerhapsKeptError, UnknownDeviceError
 from centralstore.store import Store
 from centralstore.store.intake import MAX_ENVELOPE_BYTES
 from centralstore.tables import Conflict, Device, KeptEnvelope
@@ -129,6 +129,25 @@ async def test_a_pc_revoked_while_its_envelope_waits_is_refused(site: Site) -> N
     assert receipt_of(site, futures[1].result().receipt).device == other.id
     with pytest.raises(UnknownDeviceError, match="was revoked"):
         second.result()
+
+
+async def test_a_pc_is_not_served_after_a_revocation_whose_answer_was_lost(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pc = await site.open_pc()
+    database = site.store._house.database
+    write = database.write
+
+    def lost(work: Callable[[Session], object]) -> object:
+        write(work)
+        raise PerhapsKeptError("the server went away")
+
+    assert site.store.device_keys(pc.id)[0].state is DeviceState.CLEARED
+    monkeypatch.setattr(database, "write", lost)
+    with pytest.raises(PerhapsKeptError):
+        site.store.revoke_device(site.manager, pc.id)
+    assert site.store.device_keys(pc.id)[0].state is DeviceState.REVOKED
+    assert (await pc.ask("GET", "/v1/device/sittings")).status_code == 401
 
 
 async def test_envelopes_of_one_place_that_wait_together_get_each_its_answer(site: Site) -> None:
