@@ -35,6 +35,11 @@ def checkpointing(store: Store, seconds: float = CHECKPOINT_SECONDS) -> Generato
                 if error.code not in told:
                     told.add(error.code)
                     _LOG.error("%s", error)
+            except Exception as error:  # noqa: BLE001 - a database that is away comes back, and must be signed for again
+                kind = type(error).__name__
+                if kind not in told:
+                    told.add(kind)
+                    _LOG.exception("no checkpoint could be made; it is tried again every %g s", seconds)
             else:
                 told.clear()
             if is_last:

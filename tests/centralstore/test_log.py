@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
 from centralstore.errors import FieldError, LogBrokenError, StoreError
@@ -176,6 +178,26 @@ async def test_a_running_store_that_sees_its_log_changed_signs_no_more_and_goes_
     with caplog.at_level(logging.ERROR, "centralstore"), checkpointing(site.store, seconds=0.01):
         pass
     assert len([record for record in caplog.records if "Nothing more is signed" in record.message]) == 1
+
+
+async def test_checkpoints_go_on_after_the_database_was_away(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read, is_back, tried = site.store._read, threading.Event(), threading.Event()
+
+    def away(work: Callable[[Session], object]) -> object:
+        if not is_back.is_set():
+            tried.set()
+            raise OperationalError("SELECT 1", {}, sqlite3.OperationalError("the server went away"))
+        return read(work)
+
+    size = site.store.log_size()
+    monkeypatch.setattr(site.store, "_read", away)
+    with caplog.at_level(logging.ERROR, "centralstore"), checkpointing(site.store, seconds=0.01):
+        assert tried.wait(5)
+        is_back.set()
+    assert site.store.log_size() == size + 1
+    assert len([record for record in caplog.records if "the server went away" in str(record.exc_info)]) == 1
 
 
 async def test_while_the_service_runs_checkpoints_are_made_by_themselves_and_a_last_one_at_the_end(site: Site) -> None:
