@@ -60,8 +60,10 @@ class Resending:
         for _ in range(AT_ONCE):
             if not self._left or self._threads.now_s() < self._from_s:
                 break
-            lost += self._outbox.compare(self._left[0], client.receipts(self._left[0]))
-            self._left.popleft()
+            attempt = self._left[0]
+            self._left.rotate(-1)  # one that fails waits behind the others
+            lost += self._outbox.compare(attempt, client.receipts(attempt))
+            self._left.pop()
         if lost:
             _log.warning("the store had lost %d envelopes of this PC; they are sent again", lost)
         return lost

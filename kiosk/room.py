@@ -134,6 +134,7 @@ class Room:
         self._line = self._ticket_line = self._lines.home
         self._closed: set[str] = set()
         self._heard: dict[str, int] = {}
+        self._has_told_orders: set[str] = set()
         self._is_home_near = False
         self._state = RoomState()
         self._reports: dict[str, bytes] = {}
@@ -348,9 +349,21 @@ class Room:
         self._open_what_may_be_opened(self._client)
 
     def _compare(self) -> None:
-        """What the home store has lost waits again; a relay's receipts are not held against it."""
-        if not self._line.is_relay and self._resending.turn(self._client, self._clock.wall_ms()):
+        """What the home store has lost waits again, its orders first; a relay's receipts are not held against it."""
+        if self._line.is_relay:
+            return
+        if self._client.has_gone_back:
+            self._has_told_orders.clear()
+        self._attempted(self._tell_orders_again)
+        if self._resending.turn(self._client, self._clock.wall_ms()):
             self._hurry.set()
+
+    def _tell_orders_again(self) -> None:
+        """A store that lost orders would give their numbers once more, and no PC here would hear it any longer."""
+        orders = self._state.orders
+        if orders is not None and orders.last_number and orders.sitting not in self._has_told_orders:
+            self._client.hear_orders(orders.encode())
+            self._has_told_orders.add(orders.sitting)
 
     def _fetch_release(self, sitting: str, release: TicketRelease) -> None:
         """The package and the grant, where they are not here yet; a package other than the ticket names is not kept."""

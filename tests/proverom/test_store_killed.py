@@ -140,3 +140,33 @@ def test_a_store_that_never_comes_back_gets_everything_by_stick(
     assert kiosk_command(save) == 0
     assert "nothing was left to save" in capsys.readouterr().out
     assert outbox(seat).delivered(attempt).is_complete
+
+
+def column(exam: ExamRoom, query: str) -> list[object]:
+    """The first column of what a query finds in the store's database."""
+    with closing(sqlite3.connect(f"file:{exam.room.store / 'store.sqlite'}?mode=ro", uri=True)) as database:
+        return [row[0] for row in database.execute(query)]
+
+
+def test_orders_that_a_restored_store_has_lost_come_back_from_the_pcs_and_the_next_one_is_heard(
+    exam_room: MakeRoom,
+) -> None:
+    exam = exam_room("reading")
+    (seat,) = begun(exam, 1)
+    port = int(exam.room.url.rsplit(":", 1)[1])
+    seat.until_true(lambda: "running" in column(exam, "SELECT phase FROM keptprogress"))
+    exam.room.kill_service()
+    backup = {name: (exam.room.store / name).read_bytes() for name in DATABASE}
+    exam.room.start_service(port)
+    extra = {"kind": "extra_time", "candidate": exam.samira.number, "part": "reading", "reason": "brannalarm"}
+    lost = int(ask(exam.room, "order", **extra, extra_ms=60_000)["number"])
+    seat.until_true(lambda: seat.net.state.orders is not None and seat.net.state.orders.last_number == lost)
+    seat.until_true(lambda: seat.attempt.extra_ms == 60_000)
+
+    exam.room.kill_service()
+    put_back(exam, backup)
+    assert lost not in column(exam, "SELECT number FROM givenorder")
+    exam.room.start_service(port)
+    seat.until_true(lambda: lost in column(exam, "SELECT number FROM givenorder"))
+    assert int(ask(exam.room, "order", **extra, extra_ms=120_000)["number"]) == lost + 1
+    seat.until_true(lambda: seat.attempt.extra_ms == 180_000)
