@@ -256,8 +256,8 @@ class StoreClient:
     # --- what this PC tells the store ---------------------------------------------------------------------------------
 
     def hear_orders(self, orders: bytes) -> None:
-        """Tell the orders of a relay that this PC kept (`sync.orders.OrderList.encode`), should the relay be lost."""
-        self._post("tell a relay's orders", "/v1/orders/heard", orders)
+        """Tell the orders that this PC kept (`sync.orders.OrderList.encode`), should a relay or the store lose them."""
+        self._post("tell the orders kept here", "/v1/orders/heard", orders)
 
     def acknowledge(self, sitting: str, number: int, *, applied_at_ms: int) -> None:
         """Tell that an order was applied, at UTC milliseconds."""
