@@ -9,12 +9,15 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from proverom.rules import catalogue, read_rules
-from tests.proof import Trial, run_proof
+
+if TYPE_CHECKING:
+    from tests.proof import Trial
 
 NO_SKIPS = os.environ.get("PROVEROM_NO_SKIPS") == "1"
 LONGEST_ID = 60
@@ -59,6 +62,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 @pytest.fixture
 def proof() -> Callable[..., AbstractContextManager[Trial]]:
     """Try something many times: short here, long under `./run prove`; see `tests.proof`."""
+    from tests.proof import run_proof
+
     return run_proof
 
 

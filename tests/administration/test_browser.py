@@ -46,9 +46,9 @@ def test_the_room_page_lives_in_a_browser(room: Showroom, tmp_path: Path) -> Non
     """One browser, one story: thirty seats on one screen, a lock within a second, steady tiles, a lost connection."""
     tile = {seat: TILE.format(room.number(seat)) for seat in (1, 2, 14)}
     with showroom.served(room.store) as url, browser() as window:
+        showroom.live_through(room, lambda: None)
         window.log_in(url, showroom.USER, showroom.PASSWORD)
         window.resize(1366, 768)
-        showroom.live_through(room, lambda: None)
         window.go(f"{url}{PAGE}")
 
         assert look(window, "document.querySelectorAll('.tile').length") == 30
