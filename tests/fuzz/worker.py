@@ -120,7 +120,7 @@ class Run:
                 told.fault = told.fault or f"{self._target.name}: grew by {told.memory_mib} MiB"
         seconds = time.monotonic() - told.begun
         if told.fault or told.executions >= self._asked.runs or seconds > self._asked.seconds:
-            told.seconds = round(seconds, 2)
+            told.seconds = seconds
             self._finish(told)
         told.read += is_read
         return is_read
