@@ -74,6 +74,10 @@ def worker() -> Iterator[Worker]:
     made.end()
 
 
+SURELY_DRESSED = 200
+"""Of so many inputs some have their sums and seals made right; fewer say nothing."""
+
+
 @pytest.mark.parametrize("name", targets())
 def test_any_bytes_are_read_or_refused(
     name: str, worker: Worker, proof: Callable[..., AbstractContextManager[Trial]]
@@ -85,7 +89,7 @@ def test_any_bytes_are_read_or_refused(
         trial.count("faults", int(bool(told["fault"])))
         assert not told["fault"], f"{told['fault']}; the bytes: {told['case'] or 'lost with the process'}"
         assert trial.tried == trial.most or told["seconds"] > trial.seconds
-        assert told["dressed"] > trial.tried / 50 or targets()[name].dress is None
+        assert told["dressed"] > trial.tried / 50 or targets()[name].dress is None or trial.tried < SURELY_DRESSED
 
 
 @pytest.mark.parametrize("name", TOLD)
