@@ -115,7 +115,12 @@ def main(argv: Sequence[str]) -> int:
     parser = ArgumentParser(
         prog="./run prove", description="Run the long proofs and write the page of figures.", allow_abbrev=False
     )
-    parser.add_argument("--minutes", type=float, default=ENDLESS_MINUTES, help="share this time among the proofs")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=ENDLESS_MINUTES,
+        help="share this time among the proofs; each tries at least what CI does",
+    )
     parser.add_argument("--seed", type=int, default=0, help="where seeds begin; a new place when 0")
     parser.add_argument("--no-page", action="store_true", help="show the figures, leave page and README as they are")
     options, rest = parser.parse_known_args(argv)

@@ -8,8 +8,8 @@ A test that tries something many times asks for the fixture ``proof`` and counts
                 trial.count("acknowledged records lost", run(seed))
 
 In CI the seeds are 0 … ci-1, the same every time. Under `./run prove` they begin at a chosen seed and go on to ``full``
-or until the proof's share of the time is used up, and what was really tried is written down. A proof spread over
-several tests, so that two processes share it, gives each its own ``block`` of seeds.
+or until the proof's share of the time is used up, though never fewer than in CI, and what was really tried is written
+down. A proof spread over several tests, so that two processes share it, gives each its own ``block`` of seeds.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Trial:
     """One proof being run: its seeds, and what was counted (names are words a reader of the page understands)."""
 
     name: str
+    least: int
     most: int
     seconds: float
     first: int
@@ -72,9 +73,9 @@ class Trial:
     _begun: float = field(default_factory=time.monotonic)
 
     def seeds(self) -> Iterator[int]:
-        """The seeds to try; each one drawn counts as tried. Always at least one."""
+        """The seeds to try; each one drawn counts as tried. The least is drawn however long it takes."""
         for seed in range(self.first, self.first + self.most):
-            if self.tried and time.monotonic() - self._begun > self.seconds:
+            if self.tried >= self.least and time.monotonic() - self._begun > self.seconds:
                 return
             self.tried += 1
             yield seed
@@ -94,9 +95,9 @@ def run_proof(name: str, *, ci: int, full: int, block: int = 0) -> Generator[Tri
     """Run one proof and write its figures down where `./run prove` asked for them, also when it fails."""
     is_long = FIGURES in os.environ
     if is_long:
-        trial = Trial(name, full, SHARES.next(), int(os.environ[FIRST_SEED]) + block * full)
+        trial = Trial(name, ci, full, SHARES.next(), int(os.environ[FIRST_SEED]) + block * full)
     else:
-        trial = Trial(name, ci, CI_SECONDS, block * ci)
+        trial = Trial(name, ci, ci, CI_SECONDS, block * ci)
     has_held = False
     try:
         yield trial

@@ -32,9 +32,6 @@ CUTS_A_RUN = 250
 CHECKPOINT_PAGES = 60
 CONTROLS = 60
 
-MANY = 100
-"""Of so many cuts some fall there."""
-
 
 @dataclass(frozen=True)
 class Moment:
@@ -135,7 +132,7 @@ async def test_no_power_cut_under_the_database_loses_what_was_acknowledged(
             trial.count("within a carrying over into the database", before.database != after.database)
         lost, corrupt = (trial.counts[what] for what in ("acknowledged envelopes lost", "databases corrupt"))
         assert (lost, corrupt) == (0, 0)
-        assert trial.counts["within a carrying over into the database"] > 0 or trial.tried < MANY
+        assert trial.counts["within a carrying over into the database"] > 0
 
 
 async def test_control_a_receipt_before_the_sync_is_found_out(site: Site, tmp_path: Path) -> None:

@@ -123,10 +123,6 @@ async def make_template(site: Site) -> None:
     site.store.close()
 
 
-SURELY_BOTH = 10
-"""So many kills hit the relay at least once."""
-
-
 def look(room: Room, trial: Trial) -> None:
     """Hold the two stores against each other."""
     central, relay = Store.open(room.place / "store"), Store.open(room.place / "relay")
@@ -171,7 +167,7 @@ async def test_kills_of_relay_and_central_store_while_forwarding_lose_and_double
         finally:
             room.close()
         assert trial.counts["envelopes lost or changed"] == trial.counts["envelopes kept twice"] == 0
-        assert trial.counts["kills of the relay"] > 0 or trial.tried < SURELY_BOTH
+        assert trial.counts["kills of the relay"] > 0
 
 
 def kill_once(room: Room, chance: Random, trial: Trial) -> None:

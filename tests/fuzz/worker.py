@@ -59,6 +59,7 @@ class Asked:
     runs: int
     seconds: float
     seed: int
+    least: int = 1
     corpus: str = ""
     is_guided: bool = True
 
@@ -119,7 +120,8 @@ class Run:
             if told.memory_mib > MEMORY_MIB:
                 told.fault = told.fault or f"{self._target.name}: grew by {told.memory_mib} MiB"
         seconds = time.monotonic() - told.begun
-        if told.fault or told.executions >= self._asked.runs or seconds > self._asked.seconds:
+        is_time_up = seconds > self._asked.seconds and told.executions >= self._asked.least
+        if told.fault or told.executions >= self._asked.runs or is_time_up:
             told.seconds = seconds
             self._finish(told)
         told.read += is_read

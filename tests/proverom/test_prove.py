@@ -59,7 +59,7 @@ def test_the_page_and_the_readme_get_the_same_table(tmp_path: Path, monkeypatch:
 
 
 def test_a_run_shares_its_time_begins_at_its_seed_and_says_what_it_left_out(tmp_path: Path) -> None:
-    """The real command on a folder of three small proofs, one of which fails, one of which cannot be shortened."""
+    """The real command on a folder of four small proofs, one of which fails, one of which cannot be shortened."""
     (tmp_path / "test_small.py").write_text(
         "import time, pytest\n"
         "def test_broken(proof):\n"
@@ -71,6 +71,10 @@ def test_a_run_shares_its_time_begins_at_its_seed_and_says_what_it_left_out(tmp_
         "        for seed in trial.seeds():\n"
         "            assert seed >= 41\n"
         "            trial.count('lost', 0)\n"
+        "            time.sleep(0.01)\n"
+        "def test_hasty(proof):\n"
+        "    with proof('hasty', ci=40, full=10**9) as trial:\n"
+        "        for seed in trial.seeds():\n"
         "            time.sleep(0.01)\n"
         "@pytest.mark.prove\n"
         "def test_that_takes_what_it_takes():\n"
@@ -88,10 +92,11 @@ def test_a_run_shares_its_time_begins_at_its_seed_and_says_what_it_left_out(tmp_
         timeout=100,
     )
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")][1:]
-    broken, endless, left_out = rows
+    broken, endless, hasty, left_out = rows
     assert int(endless.split("|")[2].replace(",", "")) < 200
     assert endless.split("|")[3].strip() == "0 lost"
     assert endless.endswith("| yes |")
+    assert int(hasty.split("|")[2]) >= 40, "no long form is shorter than the one in CI"
     assert broken.startswith("| broken | 3 |")
     assert broken.endswith("| **NO** |")
     assert left_out == "| that takes what it takes | 0 |  | 0 s | not run: time was up |"
