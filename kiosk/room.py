@@ -287,13 +287,19 @@ class Room:
         try:
             work()
         except (SyncError, ItemBankError, EngineError, KioskError, OSError) as error:
-            self._change(is_online=False, trouble=str(error))
+            self._tell(str(error))
             return False
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the thread that delivers answers
             _log.exception("the room's thread goes on after a fault")
-            self._change(is_online=False, trouble=f"{type(error).__name__} in the kiosk; tell support")
+            self._tell(f"{type(error).__name__} in the kiosk; tell support")
             return False
         return True
+
+    def _tell(self, trouble: str) -> None:
+        """What could not be done, for the log too: the next contact in another thread takes it out of the snapshot."""
+        if trouble != self._state.trouble:
+            _log.warning("%s", trouble)
+        self._change(is_online=False, trouble=trouble)
 
     def _change(self, **changes: object) -> None:
         with self._lock:

@@ -208,7 +208,7 @@ class StoreUnreachableError(StoreError):
 
     def __init__(self, url: str, cause: str) -> None:
         super().__init__(
-            f"The store at {url} cannot be reached: {cause}. "
+            f"The store at {url} cannot be reached: {cause.rstrip('.')}. "
             f"Work goes on here and is delivered later; check the network."
         )
 

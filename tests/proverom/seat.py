@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ from sync.progress import Progress, sign_progress
 
 ScreenT = TypeVar("ScreenT", bound=Screen)
 PATIENCE_S = 30.0
+ROOM_LOG = logging.getLogger("kiosk.room")
 
 
 class SkippingClock(SystemClock):
@@ -53,6 +55,18 @@ class SkippingClock(SystemClock):
 
     def wall_ms(self) -> int:
         return super().wall_ms() + self.skipped_ms
+
+
+class Told(logging.Handler):
+    """What a PC's room said in its log that it could not do, the first first."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.sentences: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the sentence."""
+        self.sentences.append(record.getMessage())
 
 
 class NotShownError(AssertionError):
@@ -109,6 +123,8 @@ class Seat:
             show=self.screens.append,
             leave=self._leave,
         )
+        self.told = Told()
+        ROOM_LOG.addHandler(self.told)
         self.net.start()
 
     def _leave(self) -> None:
@@ -116,7 +132,7 @@ class Seat:
 
     def kill(self) -> None:
         """SIGKILL, as far as it can be done inside one process: nothing is closed, flushed or said."""
-        self.net.stop()
+        self._stop_room()
         del self.conductor
 
     def restart(self) -> None:
@@ -129,7 +145,11 @@ class Seat:
         """Switch off in order."""
         if hasattr(self, "conductor"):
             self.conductor.close()
+        self._stop_room()
+
+    def _stop_room(self) -> None:
         self.net.stop()
+        ROOM_LOG.removeHandler(self.told)
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
@@ -165,6 +185,10 @@ class Seat:
                 return
             _breathe()
         raise NotShownError(f"it never became so; the screen is {self.screen}")
+
+    def until_told(self, words: str) -> None:
+        """Let the real threads work until the PC has told, since it was switched on, that it could not do something."""
+        self.until_true(lambda: any(words in sentence for sentence in self.told.sentences))
 
     # --- acting -------------------------------------------------------------------------------------------------------
 

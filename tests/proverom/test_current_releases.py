@@ -82,7 +82,7 @@ def test_a_list_that_ran_out_opens_nothing_says_so_and_a_newer_one_mends_it(exam
     exam.open(exam.samira)
     seat = exam.seat()
     seat.until(WaitScreen, lambda screen: screen.reason == "list_expired")
-    seat.until_true(lambda: "held until" in seat.net.state.trouble or "older than one" in seat.net.state.trouble)
+    seat.until_true(lambda: any("held until" in each or "older than one" in each for each in seat.told.sentences))
     seat.until_true(lambda: "list_expired" in {each.kind for each in seat.reports[-1].incidents})
     assert seat.net.state.packages == {}
     assert seat.folder.read(seat.folder.share("demo")) is None
@@ -100,7 +100,7 @@ def test_a_release_that_was_withdrawn_is_not_opened_any_more(exam_room: MakeRoom
     hand_over_list(exam)
     seat.restart()
     exam.open(exam.samira)
-    seat.until_true(lambda: "is not on the authority's list of current releases" in seat.net.state.trouble)
+    seat.until_told("is not on the authority's list of current releases")
     assert seat.net.state.packages == {}
     assert seat.net.state.recovery is None
 
@@ -134,6 +134,6 @@ def test_a_pc_believes_only_the_authority_that_it_was_enrolled_with(exam_room: M
         seat.until_true(lambda seat=seat: is_prepared(seat))
         assert folder.authority_root.read_bytes() == root.read_bytes()
     seat = exam.seat(len(folders))
-    seat.until_true(lambda: "no root file with the fingerprint" in seat.net.state.trouble)
+    seat.until_told("no root file with the fingerprint")
     assert seat.net.state.public == {}
     assert not foreign.authority_root.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -40,13 +41,17 @@ SLOW_S = 5
 
 
 def told_at_start(exam: ExamRoom) -> str:
-    """Switch the PC on; what its room thread says it could not do, while the screen shows that it prepares."""
+    """Switch the PC on while the store is away; what it says that it could not do. It opens nothing."""
+    address = urlsplit(exam.room.url)
+    exam.room.stop_service()
     seat = exam.seat()
-    seat.until_true(lambda: bool(seat.net.state.trouble))
-    sentence = seat.net.state.trouble
+    seat.until_told("cannot be reached")
     assert isinstance(seat.screen, WaitScreen)
+    assert seat.net.state.packages == seat.net.state.public == {}
     seat.close()
-    return sentence
+    assert address.port is not None
+    exam.room.start_service(address.port)
+    return seat.told.sentences[0]
 
 
 def with_another_digit(data: bytes, place: int) -> bytes:
@@ -69,8 +74,10 @@ def test_a_damaged_or_changed_package_is_not_opened_and_says_so(exam_room: MakeR
     assert told_at_start(exam).endswith("says otherwise. Fetch it again; if it stays so, publish the release anew.")
     path.write_bytes(with_another_digit(genuine, genuine.index(b'"signature":"') + 20))
     assert "the authority's list names another package under this name" in told_at_start(exam)
-    path.write_bytes(genuine)
+    assert not path.exists(), "it was put aside"
     seat.start()
+    seat.until_true(lambda: set(seat.net.state.packages) == {release})
+    assert path.read_bytes() == genuine, "fetched again"
     seat.until(LoginScreen)
 
 
@@ -158,7 +165,7 @@ def _forged_orders(exam: ExamRoom, seat: Seat, monkeypatch: pytest.MonkeyPatch) 
     client = seat.net._line.orders_client  # somebody else answers in the store's place
     with monkeypatch.context() as patch:
         patch.setattr(client, "orders", lambda *_, **__: forged)
-        seat.until_true(lambda: "not signed by the store's order key" in seat.net.state.trouble)
+        seat.until_told("not signed by the store's order key")
     assert seat.net.state.orders is orders
     assert seat.attempt.phase is Phase.RUNNING
     seat.until_true(lambda: seat.net.state.is_online)
