@@ -20,6 +20,7 @@ from centralstore.errors import SetUpError, StoreError
 from centralstore.evidence.commands import add_commands as add_evidence_commands
 from centralstore.folder import init_folder, open_folder, pin_root, set_content_key
 from centralstore.keyfiles import add_export_options, add_key_options, add_rescore_options, read_results_keys
+from centralstore.menu import Menu
 from centralstore.relay.commands import add_relay_commands
 from itembank.errors import ItemBankError
 from sync.errors import SyncError
@@ -40,7 +41,7 @@ def main(argv: Sequence[str], *, extend: Extend | None = None) -> int:
         argv: the words after ``store``.
         extend: adds pages to the application before it serves (`administration.site`).
     """
-    arguments = _parser(extend).parse_args(argv)
+    arguments = _menu(extend).parse(argv)
     return answered(lambda: arguments.run(arguments))
 
 
@@ -55,18 +56,9 @@ def answered(work: Callable[[], int]) -> int:
         return 130
 
 
-def _parser(extend: Extend | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="./run store", description="Run and look after the central store.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(
-        name: str, run: Callable[[argparse.Namespace], int], help_text: str, folder: str = "the store's folder"
-    ) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=help_text, description=help_text)
-        made.add_argument("folder", type=Path, metavar="DIR", help=folder)
-        made.set_defaults(run=run)
-        return made
-
+def _menu(extend: Extend | None) -> Menu:
+    menu = Menu()
+    command = menu.add
     init = command("init", _init, "make a new store: keys, certificate authority, database")
     init.add_argument("names", nargs="*", metavar="NAME", help="further names or addresses of this machine")
     init.add_argument("--database", default="", metavar="URL", help="another database than the folder's SQLite file")
@@ -99,8 +91,7 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     revoke.add_argument("device")
     grants = command("add-grants", _add_grants, "take in the authority's grants for a sitting")
     grants.add_argument("file", type=Path, metavar="GRANTS")
-    sittings = command("sittings", _sittings, "list the sittings")
-    sittings.set_defaults(run=_sittings)
+    command("sittings", _sittings, "list the sittings")
     for name, act, text in (
         ("open", _open, "open a sitting"),
         ("close", _close, "close a sitting"),
@@ -115,7 +106,7 @@ def _parser(extend: Extend | None) -> argparse.ArgumentParser:
     _add_results_commands(command)
     add_evidence_commands(command)
     add_relay_commands(command)
-    return parser
+    return menu
 
 
 def _add_results_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
