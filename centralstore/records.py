@@ -189,13 +189,25 @@ class SeatView:
 
 
 @dataclass(frozen=True, slots=True)
+class PcView:
+    """A PC at which nobody sits, as it told last: its name is its seat's; ``incidents`` are codes of what stands."""
+
+    device: str
+    name: str
+    phase: str
+    received_ms: int
+    incidents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
-    """A sitting and all its seats at one moment; ``version`` changes when anything in the sitting does."""
+    """A sitting with its seats, and its PCs at which nobody sits; ``version`` changes when anything in it does."""
 
     sitting: SittingView
     seats: tuple[SeatView, ...]
     now_ms: int
     version: int
+    pcs: tuple[PcView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ __all__ = [
     "LogLeaf",
     "LogWitness",
     "OrderAck",
+    "PcReport",
     "Place",
     "RelayedRow",
     "Report",
@@ -297,6 +298,17 @@ class KeptProgress(SQLModel, table=True):
     part: str
     device: str
     phase: str
+    sequence: int = Field(sa_type=BigInteger)
+    received_ms: int = Field(sa_type=BigInteger)
+    data: bytes = Field(sa_type=LargeBinary)
+
+
+class PcReport(SQLModel, table=True):
+    """Who sits at a PC and, where nobody does, the newest signed progress record; ``attempt`` "" = nobody."""
+
+    sitting: str = Field(primary_key=True)
+    device: str = Field(primary_key=True)
+    attempt: str
     sequence: int = Field(sa_type=BigInteger)
     received_ms: int = Field(sa_type=BigInteger)
     data: bytes = Field(sa_type=LargeBinary)

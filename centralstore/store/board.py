@@ -8,22 +8,24 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from centralstore.records import Board, ConflictView, EntryView, ProgressView, SeatView
+from centralstore.records import Board, ConflictView, EntryView, PcView, ProgressView, SeatView
 from centralstore.rights import Actor
 from centralstore.store.keeper import Keeper
 from centralstore.store.planning import get_sitting, sitting_view
 from centralstore.tables import (
     Candidate,
     Conflict,
+    Device,
     Enrolment,
     Exit,
     GivenOrder,
     KeptEnvelope,
     KeptProgress,
     OrderAck,
+    PcReport,
     Place,
 )
-from centralstore.words import Attendance, OrderKind
+from centralstore.words import Attendance, DeviceState, OrderKind
 from engine.state import Phase
 from sync.orders import SignedOrder
 from sync.progress import Progress
@@ -75,7 +77,7 @@ class Boards(Keeper):
 
         def work(session: Session) -> Board:
             view = sitting_view(session, get_sitting(session, sitting))
-            return Board(view, _seats(session, sitting), self.now_ms(), version)
+            return Board(view, _seats(session, sitting), self.now_ms(), version, _pcs(session, sitting))
 
         return self._read(work)
 
@@ -225,6 +227,23 @@ def _seats(session: Session, sitting: str) -> tuple[SeatView, ...]:
         )
         for place in places
     )  # fmt: skip
+
+
+def _pcs(session: Session, sitting: str) -> tuple[PcView, ...]:
+    """The PCs that may be used and told last that nobody sits at them, by name."""
+    query = (
+        select(PcReport, Device)
+        .where(PcReport.sitting == sitting, PcReport.attempt == "", PcReport.device == Device.id)
+        .where(Device.state == DeviceState.CLEARED.value)
+        .order_by(col(Device.name), col(Device.id))
+    )
+    return tuple(_pc(report, device) for report, device in session.exec(query).all())
+
+
+def _pc(report: PcReport, device: Device) -> PcView:
+    told = Progress.model_validate_json(report.data)
+    kinds = tuple(incident.kind for incident in told.incidents)
+    return PcView(device.id, device.name, told.phase, report.received_ms, kinds)
 
 
 def _seat(

@@ -10,13 +10,17 @@ from centralstore.errors import DamagedError, NotFoundError, NotNowError
 from centralstore.records import DeviceView
 from centralstore.store.devices import require_cleared
 from centralstore.store.intake import Intake
-from centralstore.tables import Device, GivenOrder, KeptEnvelope, KeptProgress, LogLeaf, Sitting
+from centralstore.tables import Device, GivenOrder, KeptEnvelope, KeptProgress, LogLeaf, PcReport, Sitting
 from centralstore.words import OrderKind
+from engine.state import Phase
 from sync.canonical import canonical_bytes, plain_of
 from sync.errors import SyncDataError
 from sync.keys import VerifyKey
 from sync.orders import SignedOrder
 from sync.progress import Progress, verify_progress
+
+_OVER = frozenset({Phase.SUBMITTED.value, Phase.EXPELLED.value, Phase.LEFT.value, Phase.RESET.value})
+"""Of an attempt in these phases its PC tells until all is delivered, also long after nobody sits there any more."""
 
 
 class Delivery(Intake):
@@ -110,6 +114,7 @@ class Delivery(Intake):
         sitting = session.get(Sitting, told.sitting)
         if sitting is None or (sitting.site, sitting.room) != (sender.site, sender.room):
             raise NotFoundError("Sitting", told.sitting, "It is not in this PC's room.")
+        self._note_pc(session, told)
         if not told.attempt:
             return
         row = session.get(KeptProgress, told.attempt)
@@ -127,6 +132,24 @@ class Delivery(Intake):
                 part=told.part,
                 device=told.device,
                 phase=told.phase,
+                sequence=told.sequence,
+                received_ms=self.now_ms(),
+                data=canonical_bytes(plain_of(told)),
+            )
+        )
+
+    def _note_pc(self, session: Session, told: Progress) -> None:
+        """Keep what a PC at which nobody sits says of itself; where somebody does, the attempt tells the rest."""
+        row = session.get(PcReport, (told.sitting, told.device))
+        is_older = row is not None and row.sequence >= told.sequence
+        is_known = row is not None and told.attempt != "" and row.attempt == told.attempt
+        if is_older or is_known or (told.attempt and told.phase in _OVER):
+            return
+        session.merge(
+            PcReport(
+                sitting=told.sitting,
+                device=told.device,
+                attempt=told.attempt,
                 sequence=told.sequence,
                 received_ms=self.now_ms(),
                 data=canonical_bytes(plain_of(told)),
