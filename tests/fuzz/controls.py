@@ -11,8 +11,7 @@ from sync.canonical import canonical_bytes, parse_canonical
 from sync.errors import SyncDataError
 from sync.signed import open_message
 from sync.ticket import TicketPart
-from tests.fuzz.sealed import dress_signed
-from tests.fuzz.target import PC, Target, parts, raw, writes_back
+from tests.fuzz.target import PC, Target, dress_signed, parts, raw, writes_back
 
 _SMALL: Final = b'{"accommodation_ms":0,"level":"","part":"reading","programme":"p"}'
 _HELD: list[bytes] = []

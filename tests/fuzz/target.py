@@ -14,10 +14,12 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 from sync.canonical import canonical_bytes, plain_of
+from sync.errors import SyncDataError
 from tests.fuzz.mutation import SPLIT
 from tests.sync.examples import signing
 
@@ -118,7 +120,64 @@ def tells_what_stood_there(data: bytes, value: Any) -> None:
             raise Fault(f"field {name!r} was read as something else")
 
 
-def _joined(pieces: Sequence[bytes], count: int) -> list[bytes]:
+def joined(pieces: Sequence[bytes], count: int) -> list[bytes]:
     """Exactly so many parts: what is missing is empty, what is too many is joined to the last."""
     filled = [*pieces, *[b""] * count]
     return [*filled[: count - 1], b"".join(pieces[count - 1 :])]
+
+
+@cache
+def scratch() -> Path:
+    """A folder in memory of this process's own, for parsers that are given a path."""
+    import atexit
+    import shutil
+    import tempfile
+
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="proverom-fuzz-", dir=memory if memory.is_dir() else None))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def at_path(read: Callable[[Path], object], name: str) -> Callable[[bytes], object]:
+    """A parser of files as a parser of bytes."""
+
+    def parse(data: bytes) -> object:
+        path = scratch() / name
+        path.write_bytes(data)
+        path.chmod(0o600)
+        return read(path)
+
+    return parse
+
+
+def canonical_json(plain: object) -> bytes:
+    """JSON as small as it goes; floats allowed."""
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def dress_signed(kind: str, key: Any, pieces: Sequence[bytes], _flags: int) -> bytes:
+    """A signed message whose body is the bytes given, whatever they are."""
+    body = b"".join(pieces)
+    signature = key.sign(f"signed/{kind}", body).hex().encode()
+    return b'{"body":' + body + b',"kind":"' + kind.encode() + b'","signature":"' + signature + b'"}'
+
+
+def body_case(message: bytes) -> bytes:
+    """The body of a signed message as a case to be dressed."""
+    return parts(canonical_bytes(json.loads(message)["body"]))
+
+
+def signed_target(
+    kind: str, read: Callable[[bytes], object], example: bytes, key: Any, *, limit: int, **more: Any
+) -> Target:
+    """A target for a kind of signed message."""
+    return Target(
+        name=kind,
+        read=read,
+        errors=(SyncDataError,),
+        examples=lambda: [*raw(example), body_case(example)],
+        limit=limit,
+        dress=partial(dress_signed, kind, key),
+        **more,
+    )

@@ -19,8 +19,8 @@ from itembank.errors import BankDataError, PackageError
 from itembank.package import make_archive
 from itembank.pictures import MAX_DEPTH, MAX_ELEMENTS, MAX_PICTURE_BYTES, MAX_VALUE, check_picture
 from sync.segment import MAX_SEGMENT_BYTES
-from tests.fuzz.sealed import at_path, dress_package, read_package
-from tests.fuzz.target import BANK
+from tests.fuzz.parsers.packages import dress_package, read_package
+from tests.fuzz.target import BANK, at_path
 from tests.fuzz.targets import targets
 from tests.strategies import panel_plain, programme_plain
 
