@@ -10,6 +10,7 @@ from sqlalchemy import JSON, BigInteger, Column, Integer, LargeBinary, UniqueCon
 from sqlmodel import Field, SQLModel
 
 __all__ = [
+    "Acceptance",
     "Account",
     "Audit",
     "Borrowing",
@@ -516,3 +517,17 @@ class Contradiction(SQLModel, table=True):
     part: str
     told: dict[str, object] = Field(sa_type=JSON)
     at_ms: int = Field(sa_type=BigInteger)
+
+
+class Acceptance(SQLModel, table=True):
+    """Staff lets in what a revoked PC still holds of a sitting, as evidence; never changed, never deleted.
+
+    ``after_envelope``: the newest `KeptEnvelope` by then; whatever is kept of that PC and sitting after it is evidence.
+    """
+
+    sitting: str = Field(primary_key=True)
+    device: str = Field(primary_key=True)
+    by: str
+    reason: str
+    at_ms: int = Field(sa_type=BigInteger)
+    after_envelope: int = Field(sa_type=BigInteger)
