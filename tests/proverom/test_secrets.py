@@ -380,7 +380,7 @@ def shown_to_all() -> bytes:
     """What is no secret though it may say the same: texts of the programme, the screens and the pages."""
     root = BANK.parents[1]
     public = [*(BANK / "texts").glob("*.json"), *(BANK / "programmes").glob("*.json")]
-    public += [*(root / "kiosk/texts").glob("*.json"), root / "administration/texts.py"]
+    public += [*(root / "kiosk/texts").glob("*.json"), *(root / "administration").glob("texts*.py")]
     return "\n".join(
         json.dumps(json.loads(path.read_text("utf-8")), ensure_ascii=False)
         if path.suffix == ".json"
