@@ -57,6 +57,8 @@ class Journal:
         self._offset = start
         self._reserved = reserved
         self._failed = False
+        self.failure: OSError | None = None
+        """What the disk refused first; None while all is well."""
 
     @classmethod
     def create(
@@ -114,8 +116,8 @@ class Journal:
         self._refuse_after_failure()
         try:
             self._file.sync()
-        except OSError:
-            self._failed = True
+        except OSError as error:
+            self._failed, self.failure = True, error
             raise
 
     def close(self) -> None:
@@ -130,8 +132,8 @@ class Journal:
                 self._reserved += max(SEGMENT_BYTES, len(data))
                 self._file.extend(self._reserved)
             write_whole(self._file, self._offset, data)
-        except OSError:
-            self._failed = True
+        except OSError as error:
+            self._failed, self.failure = True, error
             raise
         self._offset = end
 

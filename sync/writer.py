@@ -195,19 +195,10 @@ class JournalWriter:
 
     def append_payload(self, stream: StreamName, kind: int, payload: bytes) -> Position:
         """Write a record of any stream (`sync.segment.STREAMS`); see `append`."""
-        trouble: JournalTrouble | None = None
-        durable: Position | None = None
         with self._lock:
             self._raise_if_failed()
-            self._pending.append(_Pending(stream, kind, payload))
-            try:
-                self._journal.append(stream, kind, payload)
-            except OSError as error:
-                trouble = self._renew(error)
-                durable = self._durable
-            except SyncUsageError:
-                self._pending.pop()
-                raise
+            trouble = self._hand_over(_Pending(stream, kind, payload))
+            durable = None if trouble is None else self._durable
             position = Position(self._journal.header.ordinal, self._journal.count - 1)
         self._tell(durable, trouble)
         self._raise_if_failed()
@@ -230,8 +221,10 @@ class JournalWriter:
                 journal.sync()
             except OSError as error:
                 with self._lock:
-                    if self._journal is journal:
+                    if self._journal is journal and self._failed is None:
                         trouble = self._renew(error)
+            except SyncUsageError:
+                pass  # an append failed meanwhile: all of it is durable in a new segment, or `_failed` says why not
             else:
                 self._became_durable(journal, count, head)
             with self._lock:
@@ -292,6 +285,20 @@ class JournalWriter:
                 return False
         self._wake.wait(due_in_s)
         return True
+
+    def _hand_over(self, record: _Pending) -> JournalTrouble | None:
+        """A record to the operating system; what the disk refuses goes into a new segment. Called with the lock."""
+        self._pending.append(record)
+        failure = self._journal.failure  # a sync failed in another thread, which waits for the lock to tell of it
+        if failure is None:
+            try:
+                self._journal.append(record.stream, record.kind, record.payload)
+            except OSError as error:
+                failure = error
+            except SyncUsageError:
+                self._pending.pop()
+                raise
+        return None if failure is None else self._renew(failure)
 
     def _became_durable(self, journal: Journal, count: int, head: bytes) -> None:
         with self._lock:

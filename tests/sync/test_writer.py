@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import random
 import threading
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,77 @@ def test_after_a_failed_sync_the_old_file_is_not_trusted_again() -> None:
     assert position == Position(1, 1)
     after = disk.power_cut(random.Random(1))
     assert numbers(after) == [0, 1, 2]
+
+
+def elsewhere(work: Callable[[], object]) -> None:
+    """Do it in another thread, wholly."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_an_answer_that_comes_while_a_sync_fails_in_another_thread_stands_in_the_new_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes after the failure and before the committing thread has begun a new segment."""
+    syncs = {"left": 1}
+    failing = threading.Event()
+    disk = SimulatedDisk(
+        lambda _, operation: (
+            FAULTS["EIO"] if operation == "sync" and failing.is_set() and syncs.pop("left", 0) else None
+        )
+    )
+    troubles: list[JournalTrouble] = []
+    writer = begin(disk, on_trouble=troubles.append)
+    writer.append(answer(0), utc_ms=NOW)
+    failing.set()
+    sync = writer._journal.sync
+
+    def failing_sync() -> None:
+        try:
+            sync()
+        except OSError:
+            elsewhere(lambda: writer.append(answer(1), utc_ms=NOW))
+            raise
+
+    monkeypatch.setattr(writer._journal, "sync", failing_sync)
+    assert writer.commit() == Position(1, 1)
+    assert [trouble.kind for trouble in troubles] == ["new_segment"]
+    writer.append(answer(2), utc_ms=NOW)
+    writer.commit()
+    assert numbers(disk.power_cut(random.Random(0))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_a_commit_whose_file_is_given_up_under_it_tells_what_became_of_it(
+    helps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An append fails in another thread between a commit's look at the file and its sync."""
+    full = threading.Event()
+    disk = SimulatedDisk(
+        lambda _, operation: FAULTS["EIO"] if full.is_set() and (operation == "write" or not helps) else None
+    )
+    writer = begin(disk)
+    writer.append(answer(0), utc_ms=NOW)
+    sync = writer._journal.sync
+
+    def append_that_fails() -> None:
+        full.set()
+        with contextlib.suppress(JournalFailedError):
+            writer.append(answer(1), utc_ms=NOW)
+
+    def late_sync() -> None:
+        elsewhere(append_that_fails)
+        sync()
+
+    monkeypatch.setattr(writer._journal, "sync", late_sync)
+    if helps:
+        monkeypatch.setattr(writer._journal._file, "close", full.clear)  # the new file can be written
+        assert writer.commit() == Position(1, 1)
+        assert numbers(disk.power_cut(random.Random(0))) == [0, 1]
+    else:
+        with pytest.raises(JournalFailedError, match="0 records of its last file are safe"):
+            writer.commit()
 
 
 def test_when_nothing_helps_the_caller_is_told_and_what_was_durable_stays() -> None:
