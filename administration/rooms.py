@@ -16,6 +16,7 @@ from administration.board import (
     room_view,
 )
 from administration.offers import Standpoint
+from administration.pcs import IdlePcs, idle_pcs
 from administration.texts import Language
 from administration.watch import Watch
 from centralstore.errors import NotFoundError
@@ -69,6 +70,11 @@ class Room:
     def coming(self) -> PartView | None:
         """The part to be started next."""
         return coming_part(self.sitting)
+
+    @property
+    def pcs(self) -> IdlePcs:
+        """The PCs without a candidate that need somebody; of a lent sitting the relay knows."""
+        return IdlePcs() if self.is_lent else idle_pcs(self.board, self.view)
 
     def may(self, act: Act) -> bool:
         """Whether the person looking may do this here."""

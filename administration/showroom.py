@@ -130,6 +130,12 @@ class Showroom:
         device, _, key = self.store.device_keys(pc.id)
         self.store.keep_progress(device, key, sign_progress(parse_model(Progress, told, "progress"), pc.keys.signing))
 
+    def idle(self, seat: int, *kinds: str, **fields: object) -> None:
+        """Nobody sits at the seat's PC; it tells what is wrong with it."""
+        incidents = tuple({"kind": kind, "at_ms": 0} for kind in kinds)
+        nobody = {"attempt": "", "candidate": "", "part": "", "phase": "waiting"}
+        self.report(seat, **{**nobody, "incidents": incidents, **fields})
+
     def running(self, seat: int, task: int, minutes: int, **fields: object) -> None:
         """The seat is at a task with so many minutes left."""
         self.report(seat, task_number=task, task_count=20, module_number=2, left_ms=minutes * MINUTE, **fields)
@@ -188,7 +194,7 @@ def furnish(folder: Path, authority: KeyFolder, package: bytes) -> Showroom:
         number = room.number(seat)
         store.add_candidate(COMMAND_LINE, NewCandidate(number, name, not name, f"k{number}", "blå stol 41"))
         store.add_place(COMMAND_LINE, NewPlace(SITTING, number, seat, (NewEnrolment(PART),)))
-        room.pcs[seat] = _enrolled(store, f"PC {seat}")
+        room.pcs[seat] = _enrolled(store, str(seat))
     devices = {device: public.hex for device, public in store.release_keys(SITTING).items()}
     file = DevicesFile(sitting=SITTING, store=store.public_box().hex, devices=devices)
     grants = grant_sitting(authority, file, [path], now_utc_ms=clock(), expires_utc_ms=clock() + DAY_MS)

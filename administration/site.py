@@ -45,6 +45,8 @@ from administration.wording import (
     crowd_words,
     error_words,
     is_shown,
+    pc_crowd_words,
+    pc_words,
     person,
     relay_line,
     status_words,
@@ -295,7 +297,7 @@ class _Pages:
         return response
 
     def _room_values(self, visit: Visit, room: Room) -> dict[str, object]:
-        language = visit.language
+        language, pcs = visit.language, room.pcs
         show = visit.request.query_params.get("show", "all")
         is_by_seat = visit.request.query_params.get("order", "") == "seat"
         tiles = [tile for tile in room.view.tiles if is_shown(show, tile)]
@@ -311,11 +313,13 @@ class _Pages:
             "title": room.title(room.view.part, language),
             "groups": groups,
             "words": {tile.candidate: tile_words(language, tile) for tile in room.view.tiles},
-            "chips": chips(language, room.view),
+            "chips": chips(language, room.view, pcs),
+            "pcs": [(tile, pc_words(language, tile)) for tile in pcs.tiles if show in {"all", "need"}],
             "crowds": [
                 *_conflicts(room, language),
                 *(contradiction_words(language, found) for found in room.contradictions),
                 *(crowd_words(language, crowd) for crowd in room.view.crowds),
+                *(pc_crowd_words(language, fault, count) for fault, count in pcs.crowds),
             ],
             "relay_line": relay_line(language, room.lending, room.borrowing),
             "show": show,

@@ -222,6 +222,90 @@ ROOM: Final[Mapping[str, tuple[str, str, str]]] = {
     "act.unlock.short": ("Lås opp", "Lås opp", "Unlock"),
     "act.continue.short": ("La kandidaten fortsette", "La kandidaten halde fram", "Let the candidate go on"),
     "act.see.short": ("Se hva du kan gjøre", "Sjå kva du kan gjere", "See what you can do"),
+    # --- PCs without a candidate ---
+    "pcs.heading": ("PC-er uten kandidat", "PC-ar utan kandidat", "PCs without a candidate"),
+    "pcs.crowd": (
+        "{count} PC-er uten kandidat: {fault}. {mend}",
+        "{count} PC-ar utan kandidat: {fault}. {mend}",
+        "{count} PCs without a candidate: {fault}. {mend}",
+    ),
+    "pcs.silent": (
+        "{count} PC-er uten kandidat svarer ikke. Sjekk at de er på, og sjekk nettet.",
+        "{count} PC-ar utan kandidat svarar ikkje. Sjekk at dei er på, og sjekk nettet.",
+        "{count} PCs without a candidate do not answer. Check that they are on, and check the network.",
+    ),
+    "fault.cannot_save": ("Kan ikke lagre", "Kan ikkje lagre", "Cannot save"),
+    "fault.package_refused": ("Prøven kan ikke åpnes", "Prøva kan ikkje opnast", "The test cannot be opened"),
+    "fault.list_expired": (
+        "Lista over gyldige prøver er for gammel",
+        "Lista over gyldige prøver er for gammal",
+        "The list of valid tests is too old",
+    ),
+    "fault.clock_off": ("Klokka går feil", "Klokka går feil", "The clock is wrong"),
+    "fault.disk_low": ("Disken er nesten full", "Disken er nesten full", "The disk is almost full"),
+    "fault.login_refused": (
+        "Tre innlogginger ble avvist",
+        "Tre innloggingar vart avviste",
+        "Three log-ins were refused",
+    ),
+    "fault.not_admitted": ("Noen slipper ikke inn", "Nokon slepp ikkje inn", "Someone is not let in"),
+    "fault.delivery_conflict": (
+        "Levering i strid med en annen",
+        "Levering i strid med ei anna",
+        "Delivery contradicts",
+    ),
+    "fault.no_contact": ("Svarer ikke siden {time}", "Svarar ikkje sidan {time}", "No answer since {time}"),
+    "fault.other": ("PC-en melder en feil", "PC-en melder ein feil", "The PC reports a fault"),
+    "mend.cannot_save": (
+        "Bruk en annen PC. Si fra til prøveansvarlig.",
+        "Bruk ein annan PC. Sei frå til prøveansvarleg.",
+        "Use another PC. Tell the test manager.",
+    ),
+    "mend.package_refused": (
+        "La PC-en stå på nettet: den henter prøven på nytt. Bruk en annen PC så lenge.",
+        "La PC-en stå på nettet: han hentar prøva på nytt. Bruk ein annan PC så lenge.",
+        "Leave the PC on the network: it fetches the test anew. Use another PC meanwhile.",
+    ),
+    "mend.list_expired": (
+        "Koble PC-en til nettet. Hjelper det ikke, trenger prøveansvarlig en ny liste.",
+        "Kople PC-en til nettet. Hjelper det ikkje, treng prøveansvarleg ei ny liste.",
+        "Connect the PC to the network. If that does not help, the test manager needs a new list.",
+    ),
+    "mend.clock_off": (
+        "Still klokka på PC-en før noen begynner der.",
+        "Still klokka på PC-en før nokon byrjar der.",
+        "Set the PC's clock before anyone begins there.",
+    ),
+    "mend.disk_low": (
+        "Bruk en annen PC. Denne må få mer plass først.",
+        "Bruk ein annan PC. Denne må få meir plass først.",
+        "Use another PC. This one needs more room first.",
+    ),
+    "mend.login_refused": (
+        "Gå til PC-en. Se på lappen, navnet og plassen.",
+        "Gå til PC-en. Sjå på lappen, namnet og plassen.",
+        "Go to the PC. Look at the note, the name and the seat.",
+    ),
+    "mend.not_admitted": (
+        "Gå til PC-en. Skjermen forteller hvorfor.",
+        "Gå til PC-en. Skjermen fortel kvifor.",
+        "Go to the PC. The screen tells why.",
+    ),
+    "mend.delivery_conflict": (
+        "Ikke slå av PC-en. Si fra til prøveansvarlig.",
+        "Ikkje slå av PC-en. Sei frå til prøveansvarleg.",
+        "Do not turn the PC off. Tell the test manager.",
+    ),
+    "mend.no_contact": (
+        "Sjekk at PC-en er på, og at kabelen står i.",
+        "Sjekk at PC-en er på, og at kabelen står i.",
+        "Check that the PC is on and its cable is in.",
+    ),
+    "mend.other": (
+        "Gå til PC-en. Bruk en annen om nødvendig.",
+        "Gå til PC-en. Bruk ein annan om nødvendig.",
+        "Go to the PC. Use another one if needed.",
+    ),
     # --- the sitting's course ---
     "course.heading": ("Prøvepartiet", "Prøvepartiet", "The sitting"),
     "course.next": ("Neste", "Neste", "Next"),

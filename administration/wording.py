@@ -8,6 +8,7 @@ from typing import Final
 from administration.board import Crowd, Group, RoomView, Status, Tile
 from administration.errors import AdministrationError
 from administration.oslo import clock
+from administration.pcs import Fault, IdlePcs, PcTile
 from administration.texts import TEXTS, Language, say
 from centralstore.errors import (
     FieldError,
@@ -38,6 +39,15 @@ class TileWords:
     todo: str
     press: str
     see: str
+
+
+@dataclass(frozen=True, slots=True)
+class PcWords:
+    """A PC's words: where it stands, what is wrong, what to do."""
+
+    seat: str
+    fault: str
+    mend: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +95,31 @@ def todo_words(language: Language, tile: Tile) -> str:
     return say(language, key, time=clock(tile.since_ms), task=tile.task, minutes=_figure(tile.left_minutes))
 
 
+def pc_words(language: Language, tile: PcTile) -> PcWords:
+    """What the room page says of a PC without a candidate."""
+    seat = say(language, "seat.number", seat=tile.seat) if tile.seat.isdigit() else tile.seat
+    fault = say(language, f"fault.{tile.fault.value}", time=clock(tile.since_ms))
+    return PcWords(seat, fault, say(language, f"mend.{tile.fault.value}"))
+
+
+def pc_crowd_words(language: Language, fault: Fault, count: int) -> str:
+    """One line for a fault that many PCs without a candidate share."""
+    key = "pcs.silent" if fault is Fault.NO_CONTACT else "pcs.crowd"
+    told = say(language, f"fault.{fault.value}", time="")
+    return say(language, key, count=count, fault=told, mend=say(language, f"mend.{fault.value}"))
+
+
 def crowd_words(language: Language, crowd: Crowd) -> str:
     """One line for what many share."""
     return say(language, f"crowd.{crowd.status.value}", count=crowd.count)
 
 
-def chips(language: Language, view: RoomView) -> tuple[Chip, ...]:
+def chips(language: Language, view: RoomView, pcs: IdlePcs) -> tuple[Chip, ...]:
     """The filters over the tiles, in the order of the pictures; a phone shows need, follow, running and done."""
     count = {group: len(view.in_group(group)) for group in Group}
     rows = (
         ("all", len(view.tiles), "", ""),
-        ("need", count[Group.NEED], "triangle", "bad"),
+        ("need", count[Group.NEED] + len(pcs.tiles), "triangle", "bad"),
         ("follow", count[Group.FOLLOW], "clock", "warn"),
         ("running", count[Group.RUNNING], "disc", "accent"),
         ("waiting", count[Group.WAITING], "ring", "ink2"),

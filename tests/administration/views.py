@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from administration.board import Moment
-from centralstore.records import Board, EntryView, PartView, ProgressView, SeatView, SittingView
+from centralstore.records import Board, EntryView, PartView, PcView, ProgressView, SeatView, SittingView
 from centralstore.words import Attendance, SittingState
 
 NOW = 1_795_338_000_000 + 42 * 60_000
@@ -63,8 +63,13 @@ def sitting(*parts: PartView, current: str = "reading", state: SittingState = Si
     )  # fmt: skip
 
 
-def board(*seats: SeatView, of: SittingView | None = None) -> Board:
-    return Board(of or sitting(), seats, NOW, 7)
+def pc(name: str, *incidents: str, age_ms: int = 1_000, phase: str = "waiting") -> PcView:
+    """A PC at which nobody sits, and what it told so long ago."""
+    return PcView(f"pc-{name}", name, phase, NOW - age_ms, incidents)
+
+
+def board(*seats: SeatView, of: SittingView | None = None, pcs: tuple[PcView, ...] = ()) -> Board:
+    return Board(of or sitting(), seats, NOW, 7, pcs)
 
 
 def moment(**changes: Any) -> Moment:
