@@ -121,6 +121,26 @@ ROOM: Final[Mapping[str, tuple[str, str, str]]] = {
         "Kandidat {candidate} har to gjennomføringar av same delprøve. Sei frå til prøveansvarleg.",
         "Candidate {candidate} has two attempts at one part. Tell the test manager.",
     ),
+    "contradiction.late_row": (
+        "{subject} fortalte noe da prøvepartiet ikke lenger ble gitt der. Ingenting her er endret av det.",
+        "{subject} fortalde noko då prøvepartiet ikkje lenger vart gitt der. Ingenting her er endra av det.",
+        "{subject} told something when the sitting was no longer given there. Nothing here was changed by it.",
+    ),
+    "contradiction.evidence": (
+        "PC {subject} er sperret. Det den hadde igjen, tas imot som bevis og står ved resultatet.",
+        "PC {subject} er sperra. Det han hadde att, blir teke imot som bevis og står ved resultatet.",
+        "PC {subject} is revoked. What it still held is let in as evidence and stands beside the result.",
+    ),
+    "contradiction.late_row": (
+        "{subject} har sendt {count} føringer etter at prøvepartiet var levert tilbake. De er bare bevis.",
+        "{subject} har sendt {count} føringar etter at prøvepartiet var levert tilbake. Dei er berre bevis.",
+        "{subject} sent {count} entries after the sitting was returned. They are evidence only.",
+    ),
+    "contradiction.evidence": (
+        "PC {subject} er sperret. Det den leverer ({count}), er bare bevis.",
+        "PC {subject} er sperra. Det han leverer ({count}), er berre bevis.",
+        "PC {subject} is revoked. What it delivers ({count}) is evidence only.",
+    ),
     "error.lent": (
         "Det gjøres ikke her nå: prøvepartiet er lånt ut. Rommet forteller hvor.",
         "Det blir ikkje gjort her no: prøvepartiet er lånt ut. Rommet fortel kvar.",

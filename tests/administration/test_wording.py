@@ -13,7 +13,7 @@ from administration.texts import COLUMNS, TEXTS, Language
 from administration.wording import error_words, person, status_words, tile_words
 from centralstore import errors as store_errors
 from centralstore.records import SeatView
-from centralstore.words import IncidentKind, OrderKind
+from centralstore.words import ContradictionKind, IncidentKind, OrderKind
 from tests.administration.test_board import RESTARTED
 from tests.administration.views import MINUTE, NOW, board, first_sight, moment, seat
 
@@ -42,6 +42,7 @@ def test_every_status_kind_and_order_has_its_words() -> None:
         *(f"line.order.{kind.value}" for kind in OrderKind),
         *(f"act.{act}" for act in RIGHT_FOR),
         *(f"crowd.{status.value}" for status in CROWDING),
+        *(f"contradiction.{kind.value}" for kind in ContradictionKind),
     ]
     assert [key for key in wanted if key not in TEXTS] == []
     assert set(LOOKS) == set(Status)
