@@ -131,16 +131,6 @@ ROOM: Final[Mapping[str, tuple[str, str, str]]] = {
         "PC {subject} er sperra. Det han hadde att, blir teke imot som bevis og står ved resultatet.",
         "PC {subject} is revoked. What it still held is let in as evidence and stands beside the result.",
     ),
-    "contradiction.late_row": (
-        "{subject} har sendt {count} føringer etter at prøvepartiet var levert tilbake. De er bare bevis.",
-        "{subject} har sendt {count} føringar etter at prøvepartiet var levert tilbake. Dei er berre bevis.",
-        "{subject} sent {count} entries after the sitting was returned. They are evidence only.",
-    ),
-    "contradiction.evidence": (
-        "PC {subject} er sperret. Det den leverer ({count}), er bare bevis.",
-        "PC {subject} er sperra. Det han leverer ({count}), er berre bevis.",
-        "PC {subject} is revoked. What it delivers ({count}) is evidence only.",
-    ),
     "error.lent": (
         "Det gjøres ikke her nå: prøvepartiet er lånt ut. Rommet forteller hvor.",
         "Det blir ikkje gjort her no: prøvepartiet er lånt ut. Rommet fortel kvar.",
