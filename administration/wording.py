@@ -194,6 +194,4 @@ def relay_line(language: Language, lending: LendingView | None, borrowing: Borro
 
 def contradiction_words(language: Language, found: ContradictionView) -> str:
     """What two stores or two PCs tell differently of one sitting, or what counts for nothing and is only kept."""
-    count = sum(figure for figure in found.told.values() if isinstance(figure, int))
-    key = f"contradiction.{found.kind.value}"
-    return say(language, key, candidate=found.candidate, subject=found.subject, count=count)
+    return say(language, f"contradiction.{found.kind.value}", candidate=found.candidate, subject=found.subject)
