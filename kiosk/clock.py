@@ -33,11 +33,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The operating system's clocks; `correct_by_store` takes in the store's time."""
+    """The operating system's clocks; `correct_by_store` takes in the store's time.
+
+    From then on the time of day runs on the boot's clock too: whoever sets this PC's clock changes nothing here.
+    """
 
     def __init__(self) -> None:
         self._boot_clock = getattr(time, "CLOCK_BOOTTIME", None)
-        self._store_ahead_ms = 0
+        self._store_minus_boot_ms: int | None = None
         self._boot_id = _read_boot_id()
 
     def boot_ms(self) -> int:
@@ -47,17 +50,21 @@ class SystemClock:
         return time.clock_gettime_ns(self._boot_clock) // 1_000_000
 
     def wall_ms(self) -> int:
-        """Milliseconds since 1970 UTC, corrected by the store."""
-        return time.time_ns() // 1_000_000 + self._store_ahead_ms
+        """Milliseconds since 1970 UTC: by the store since it was last asked, before that by this PC's own clock."""
+        return self.own_ms() if self._store_minus_boot_ms is None else self.boot_ms() + self._store_minus_boot_ms
+
+    def own_ms(self) -> int:
+        """Milliseconds since 1970 UTC as this PC's clock was set, right or wrong."""
+        return time.time_ns() // 1_000_000
 
     def boot_id(self) -> str:
         """The kernel's random id of this boot."""
         return self._boot_id
 
     def correct_by_store(self, store_utc_ms: int) -> int:
-        """Take the store's time as the truth; return how far the store was ahead of this PC, in milliseconds."""
-        self._store_ahead_ms = store_utc_ms - time.time_ns() // 1_000_000
-        return self._store_ahead_ms
+        """Take the store's time as the truth; return how far it is ahead of this PC's own clock, in milliseconds."""
+        self._store_minus_boot_ms = store_utc_ms - self.boot_ms()
+        return store_utc_ms - self.own_ms()
 
 
 def _read_boot_id() -> str:

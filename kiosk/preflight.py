@@ -141,13 +141,12 @@ class Preflight:
 
     def _store(self) -> tuple[tuple[Finding, ...], bool]:
         try:
-            told_ms = self.client.synchronise()
+            self.client.synchronise(self.clock.correct_by_store)
         except SyncError as error:
             told = str(error)
             return (_failed("store", told), _failed("clock", "The store's time is not known; see 'store'.")), False
-        finding = clock_against_store(self.client.offset_ms)
-        self.clock.correct_by_store(told_ms)
-        return (_passed("store", f"{self.enrolment.store_url} answers."), finding), True
+        answered = _passed("store", f"{self.enrolment.store_url} answers.")
+        return (answered, clock_against_store(self.client.offset_ms)), True
 
     def _release(self) -> tuple[Ticket | None, Finding]:
         """The newest open sitting's ticket, and whether its packages are here and genuine as far as they are signed."""

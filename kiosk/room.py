@@ -328,7 +328,7 @@ class Room:
 
     def _ask(self) -> None:
         """Time, ticket, packages, grants, share: whatever is missing or newer."""
-        self._clock.correct_by_store(self._client.synchronise())
+        self._client.synchronise(self._clock.correct_by_store)
         self._in_contact()
         self._attempted(self._compare)
         offered = self._choose_sitting()

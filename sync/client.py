@@ -25,12 +25,13 @@ from sync.errors import DamagedError, StoreRefusedError, StoreUnreachableError
 from sync.keys import DeviceKeys
 from sync.requests import sign_request
 from sync.segment import Hash, Id
+from sync.tls import TOO_SLOW, RelayAuthority, StoreContext
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 10.0
 SLOW_ANSWER: Final = 2
 SLOWEST_BYTES_S: Final = 4096
-"""An answer that takes longer than twice the wait for its first bytes, and comes slower than this, is given up."""
+"""Asked and answered in twice the wait for the first bytes, and a second for so many bytes of both: else given up."""
 LONG_POLL_MS: Final = 20_000
 RELAY_NAME: Final = "localhost"
 """The name that stands in every store's certificate (`centralstore.folder`)."""
@@ -80,13 +81,6 @@ class _Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class RelayAuthority:
-    """The CA certificate of a relay, in PEM, as a delegation names it."""
-
-    pem: str
-
-
 class StoreClient:
     """One PC's connection to the store. Used from one thread; a long poll wants a client of its own."""
 
@@ -109,7 +103,7 @@ class StoreClient:
             ca_file: the store's CA certificate (PEM), pinned at enrolment, or a relay's: no other is trusted.
             device_id: this PC's id ("" before it is enrolled).
             device_keys: this PC's keys.
-            now_utc_ms: the PC's wall clock; `synchronise` corrects it.
+            now_utc_ms: the clock that requests are signed by; see `synchronise`.
             transport: another way to reach the application (in-process in tests); then ``ca_file`` is not used.
             connect_s, read_s: how long to wait for a connection, and for the next bytes of an answer, in seconds.
         """
@@ -117,15 +111,15 @@ class StoreClient:
         self._device = device_id
         self._keys = device_keys
         self._now_utc_ms = now_utc_ms
-        self.offset_ms = 0
+        self.offset_ms = self._added_ms = 0
         self.has_gone_back = False
         self._log_size = 0
         self._connect_s, self._read_s = connect_s, read_s
         self._transport = transport
         self._extensions = {"sni_hostname": RELAY_NAME} if isinstance(ca_file, RelayAuthority) else None
-        verify: ssl.SSLContext | bool = _pinned(ca_file) if transport is None else True
+        self._tls = StoreContext.trusting(ca_file) if transport is None else None
         self._http = httpx.Client(
-            verify=verify,
+            verify=True if self._tls is None else self._tls,
             transport=transport,
             timeout=httpx.Timeout(read_s, connect=connect_s),
             trust_env=False,
@@ -183,16 +177,23 @@ class StoreClient:
         self._device = enrolment.device_id
         return enrolment
 
-    def synchronise(self) -> int:
-        """Ask the store's time (UTC, ms) and sign with it from now on: `offset_ms` is store minus PC.
+    def synchronise(self, set_clock: Callable[[int], object] | None = None) -> int:
+        """Ask the store's time (UTC, ms) and sign by it from now on: `offset_ms` is store minus PC, as it was found.
 
         The answer also says how long the store's log is. One that is shorter than before was restored from a backup:
         `has_gone_back` is True from then on, until the caller sets it to False.
+
+        Args:
+            set_clock: sets the clock that ``now_utc_ms`` reads; None: it stays as it is, and this client adds the
+                difference by itself. Never both, or the difference counts twice.
         """
         before = self._now_utc_ms()
         told = self._parsed(_Time, self._get("ask the time", "/v1/time"))
         after = self._now_utc_ms()
-        self.offset_ms = told.utc_ms - (before + after) // 2
+        self.offset_ms = self._added_ms = told.utc_ms - (before + after) // 2
+        if set_clock is not None:
+            set_clock(told.utc_ms + (after - before) // 2)
+            self._added_ms = 0
         self.has_gone_back = self.has_gone_back or told.log_size < self._log_size
         self._log_size = told.log_size
         return told.utc_ms
@@ -322,7 +323,7 @@ class StoreClient:
     ) -> _Answer:
         headers = {"Content-Type": "application/octet-stream"}
         if self._device:
-            now = self._now_utc_ms() + self.offset_ms
+            now = self._now_utc_ms() + self._added_ms
             headers |= sign_request(
                 device=self._device, key=self._keys.signing, method=method, path=target, body=body, now_utc_ms=now
             )
@@ -339,27 +340,33 @@ class StoreClient:
     ) -> _Answer:
         """Send and read at most ``limit`` bytes, which may come slowly but not so slowly that nothing else is done."""
         patience_s = self._read_s + wait_s
-        times = httpx.Timeout(patience_s, connect=self._connect_s)
-        begun = time.monotonic()
+        until_s = time.monotonic() + SLOW_ANSWER * patience_s + len(body) / SLOWEST_BYTES_S
+        self._wait_until(until_s)
         try:
             with self._http.stream(
                 method,
                 self._url + target,
                 headers=headers,
                 content=body or None,
-                timeout=times,
+                timeout=httpx.Timeout(patience_s, connect=self._connect_s),
                 extensions=self._extensions,
             ) as answer:
                 received = bytearray()
                 for chunk in answer.iter_bytes():
                     received += chunk
-                    if time.monotonic() - begun > SLOW_ANSWER * patience_s + len(received) / SLOWEST_BYTES_S:
-                        raise StoreUnreachableError(self._url, "its answer comes too slowly")
+                    if time.monotonic() > until_s + len(received) / SLOWEST_BYTES_S:
+                        raise StoreUnreachableError(self._url, TOO_SLOW)
                     if len(received) > limit:
                         raise DamagedError(what="store's answer", fault=f"it is longer than {limit} bytes")
+                    self._wait_until(until_s + len(received) / SLOWEST_BYTES_S)
                 return _Answer(answer.status_code, bytes(received))
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:
             raise StoreUnreachableError(self._url, str(error) or type(error).__name__) from error
+
+    def _wait_until(self, until_s: float) -> None:
+        """Let no wait for bytes last longer, of the head neither, which `httpx` hands over only when it is whole."""
+        if self._tls is not None:
+            self._tls.until_s = until_s
 
     def _parsed(self, model: type[T], body: bytes) -> T:
         return self._json(model, body)
@@ -369,24 +376,6 @@ class StoreClient:
             return TypeAdapter(model).validate_json(body)
         except ValidationError as error:
             raise DamagedError(what="store's answer", fault="it does not have the form agreed on") from error
-
-
-def _pinned(authority: Path | RelayAuthority | None) -> ssl.SSLContext:
-    """TLS 1.3 and this CA, nothing else."""
-    if authority is None:
-        raise DamagedError(what="enrolment", fault="the store's CA certificate is not given", remedy="Pass --ca FILE")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    is_relay = isinstance(authority, RelayAuthority)
-    try:
-        if is_relay:
-            context.load_verify_locations(cadata=authority.pem)
-        else:
-            context.load_verify_locations(cafile=str(authority))
-    except (OSError, ssl.SSLError, ValueError) as error:
-        where = "the relay's" if is_relay else str(authority)
-        raise DamagedError(what="CA certificate", fault=f"{where} cannot be read as PEM") from error
-    return context
 
 
 class _Refusal(BaseModel):

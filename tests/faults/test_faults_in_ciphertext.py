@@ -25,8 +25,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield made
 
 
-# a line broken inside the handshake leaves Python's own socket for the collector to close
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("block", [0, 1])
 def test_every_envelope_arrives_once_and_as_it_was_through_a_faulty_network(
     tmp_path: Path, proof: Proof, house: House, block: int

@@ -90,3 +90,30 @@ def test_the_store_corrects_the_wall_clock_only() -> None:
     clock.correct_by_store(clock.wall_ms() + 3_600_000)
     assert clock.boot_ms() - before < 60_000
     assert clock.wall_ms() - SystemClock().wall_ms() > 3_500_000
+
+
+class SetClock(SystemClock):
+    """The system's clocks, told what they show."""
+
+    def __init__(self, own: int) -> None:
+        super().__init__()
+        self.boot, self.own = 5_000, own
+
+    def boot_ms(self) -> int:
+        return self.boot
+
+    def own_ms(self) -> int:
+        return self.own
+
+
+def test_from_the_stores_time_on_nobody_changes_the_time_of_day_by_setting_the_pcs_clock() -> None:
+    store = 1_760_000_000_000
+    clock = SetClock(own=store - 3_600_000)
+    assert clock.wall_ms() == store - 3_600_000
+    assert clock.correct_by_store(store) == 3_600_000
+    assert clock.wall_ms() == store
+    clock.own += 86_400_000
+    clock.boot += 1_500
+    assert clock.wall_ms() == store + 1_500
+    assert clock.correct_by_store(store + 1_500) == 3_601_500 - 86_400_000
+    assert clock.wall_ms() == store + 1_500

@@ -53,8 +53,8 @@ class SkippingClock(SystemClock):
     def boot_ms(self) -> int:
         return super().boot_ms() + self.skipped_ms
 
-    def wall_ms(self) -> int:
-        return super().wall_ms() + self.skipped_ms
+    def own_ms(self) -> int:
+        return super().own_ms() + self.skipped_ms
 
 
 class Told(logging.Handler):

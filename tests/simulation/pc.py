@@ -29,28 +29,23 @@ class PcClock(SystemClock):
     """One PC's clocks in simulated time. The wall clock can be wrong, jump, and is set right by the store as ever."""
 
     def __init__(self, scheduler: Scheduler, boot: int, booted_ms: int, ahead_ms: int) -> None:
+        super().__init__()
         self._scheduler = scheduler
         self._boot = boot
         self._booted_ms = booted_ms
-        self._store_ahead_ms = 0
         self.ahead_ms = ahead_ms
 
     def boot_ms(self) -> int:
         """See `kiosk.clock.Clock`."""
         return self._scheduler.now_ms - self._booted_ms
 
-    def wall_ms(self) -> int:
-        """See `kiosk.clock.Clock`."""
-        return exam.START_MS + self._scheduler.now_ms + self.ahead_ms + self._store_ahead_ms
+    def own_ms(self) -> int:
+        """See `kiosk.clock.SystemClock`."""
+        return exam.START_MS + self._scheduler.now_ms + self.ahead_ms
 
     def boot_id(self) -> str:
         """See `kiosk.clock.Clock`."""
         return f"boot-{self._boot}"
-
-    def correct_by_store(self, store_utc_ms: int) -> int:
-        """See `kiosk.clock.SystemClock`."""
-        self._store_ahead_ms = store_utc_ms - (exam.START_MS + self._scheduler.now_ms + self.ahead_ms)
-        return self._store_ahead_ms
 
 
 class StateOnDisk(StateFolder):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import http.server
 import ipaddress
 import json
+import os
+import select
+import socket
 import ssl
+import struct
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -22,6 +27,7 @@ from cryptography.x509.oid import NameOID
 from sync.client import MAX_ANSWER_BYTES, StoreClient
 from sync.errors import DamagedError, StoreRefusedError, StoreUnreachableError
 from sync.requests import SeenNonces, verify_request
+from sync.tls import StoreContext
 from tests.sync.examples import NOW, device
 
 PC = device("pc-07")
@@ -183,6 +189,22 @@ def test_the_clock_is_set_by_the_store(store: Store) -> None:
     assert store.seen[-1][2]["X-Provrom-Time"] == str(NOW + 90_000)
 
 
+def test_a_clock_that_the_store_sets_is_corrected_once_and_only_once(store: Store) -> None:
+    """Otherwise a PC that is an hour wrong would sign an hour wrong to the other side, and be refused."""
+    shown = [NOW - 3_600_000]
+
+    def set_clock(utc_ms: int) -> None:
+        shown[0] = utc_ms
+
+    store.answers = {"/v1/time": (200, json.dumps({"utc_ms": NOW}).encode()), "/v1/progress": (200, b"")}
+    with StoreClient(store.url, store.ca, "pc-07", PC, now_utc_ms=lambda: shown[0]) as client:
+        for found in (3_600_000, 0):
+            assert client.synchronise(set_clock) == NOW
+            assert client.offset_ms == found
+            client.progress(b"{}")
+            assert store.seen[-1][2]["X-Provrom-Time"] == str(NOW)
+
+
 def test_a_file_of_the_list_that_is_not_there_is_none_and_a_refusal_is_told(store: Store) -> None:
     refused = json.dumps({"error": "This PC is not cleared.", "code": "unknown_device"}).encode()
     store.answers = {
@@ -252,6 +274,68 @@ def test_an_answer_that_drips_is_given_up_and_one_that_comes_slowly_is_not() -> 
         slow.ticket("s1")
     with client(dripping(20, 4096)) as steady:
         assert len(steady.package("r1")) == 20 * 4096
+
+
+@pytest.fixture
+def dripping_store(tmp_path: Path) -> Generator[tuple[Store, list[int]]]:
+    """A real TLS server that sends the head of its answer a byte at a time, for ever; and how many bytes it sent."""
+    ca = certificate("Prøverom CA")
+    ca_file, _ = pem(ca, tmp_path, "ca")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*pem(certificate("store", ca), tmp_path, "store"))
+    over, sent = threading.Event(), [0]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            with contextlib.suppress(OSError):
+                plain, _ = listening.accept()
+                with context.wrap_socket(plain, server_side=True) as line:
+                    line.recv(65_536)
+                    line.sendall(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+                    while not over.wait(0.02):
+                        line.sendall(b"x")
+                        sent[0] += 1
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        yield Store(f"https://127.0.0.1:{listening.getsockname()[1]}", ca_file, ca_file), sent
+        over.set()
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_an_answer_whose_head_drips_is_given_up(dripping_store: tuple[Store, list[int]]) -> None:
+    """Every byte starts a timeout anew: without an end to the whole, this would wait for ever."""
+    store, sent = dripping_store
+    with (
+        StoreClient(store.url, store.ca, "pc-07", PC, now_utc_ms=lambda: NOW, connect_s=30.0, read_s=1.0) as client,
+        pytest.raises(StoreUnreachableError),
+    ):
+        client.synchronise()
+    assert sent[0] > 0
+
+
+def test_a_line_that_is_reset_before_the_handshake_leaves_no_socket_open(store: Store) -> None:
+    """What `SSLContext.wrap_socket` of Python 3.11 leaves open then, nobody else could close."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        plain = socket.create_connection(listening.getsockname())
+        other, _ = listening.accept()
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        other.close()  # with RST
+        poll = select.poll()
+        poll.register(plain)
+        assert wait_for(poll, select.POLLERR)
+        number = plain.fileno()
+        with pytest.raises(ConnectionResetError) as told:
+            StoreContext.trusting(store.ca).wrap_socket(plain, server_hostname="127.0.0.1")
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(number)  # while the exception, which holds on to the socket, is still here
+        assert "before the handshake" in str(told.value)
+
+
+def wait_for(poll: select.poll, event: int) -> bool:
+    """Whether it comes, in half a minute."""
+    return any(found & event for _, found in poll.poll(30_000))
 
 
 def test_a_ca_file_that_is_none_is_told(tmp_path: Path) -> None:
