@@ -18,14 +18,14 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine.ids import ItemId  # noqa: E402 - after the path
+from benchmarks.common import Row, row, write_rows  # noqa: E402 - after the path
+from engine.ids import ItemId  # noqa: E402
 from kiosk import intents  # noqa: E402
 from kiosk.screens import ReadingScreen, Screen, WritingScreen  # noqa: E402
 from proverom.sample_room import SampleCandidate, SampleRoom, SampleSitting  # noqa: E402
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from kiosk.views.window import ExamWindow
 
-RESULTS = ROOT / "benchmarks" / "results" / "kiosk.json"
 BANK = ROOT / "banks" / "norskprove-sample"
 PERSON = SampleCandidate("100234", "Samira Haddad", "samira", "blå stol 41", "")
 PATIENCE_S = 60.0
@@ -55,26 +54,6 @@ app._paint = timed
 sys.exit(app.main(sys.argv[1:]))
 """
 """The program, telling when its first screen has reached the display, and the processor time spent until then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the benchmark table."""
-
-    name: str
-    unit: str
-    median: float
-    spread: float
-    n: int
-    peer: None
-    goal: str
-    note: str
-
-
-def row(name: str, unit: str, values: Sequence[float], goal: str, note: str) -> Row:
-    """A median with the distance between its quartiles."""
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Row(name, unit, round(statistics.median(values), 3), round(high - low, 3), len(values), None, goal, note)
 
 
 def p99_row(name: str, unit: str, values: Sequence[float], goal: str, note: str) -> Row:
@@ -311,10 +290,7 @@ def main(argv: Sequence[str]) -> int:
             memory("listening", "ListeningScreen", environment, folder),
             memory("writing", "WritingScreen", environment, folder),
         ]
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(each) for each in rows], indent=2) + "\n", encoding="utf-8")
-    for each in rows:
-        print(f"{each.name:<52} {each.median:>9} {each.unit:<3} {each.goal}")
+    write_rows("kiosk", rows)
     return 0
 
 

@@ -26,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -36,27 +36,19 @@ from sqlalchemy import create_engine, text
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.store_load import ENTRY  # noqa: E402 - after the path
+from benchmarks.common import Row, Sealed, row, sealed_segment, write_rows  # noqa: E402 - after the path
+from benchmarks.store_load import ENTRY  # noqa: E402
 from centralstore.counter import open_store  # noqa: E402
 from centralstore.folder import init_folder, open_folder  # noqa: E402
 from centralstore.rights import COMMAND_LINE  # noqa: E402
 from sync.client import StoreClient  # noqa: E402
-from sync.envelope import envelope_sha256, next_range, pack  # noqa: E402
+from sync.envelope import envelope_sha256  # noqa: E402
 from sync.keys import BoxKey, DeviceKeys, SigningKey  # noqa: E402
 from sync.passwords import TEST_COST  # noqa: E402
-from sync.segment import (  # noqa: E402
-    NO_HASH,
-    Binding,
-    RecordSealer,
-    encode_preamble,
-    new_segment,
-    results_recipients,
-    scan_segment,
-)
+from sync.segment import RECORD_OVERHEAD, Binding  # noqa: E402
 from tests.centralstore import served as storming  # noqa: E402
 from tests.postgres import programs, running_postgres  # noqa: E402
 
-RESULTS = ROOT / "benchmarks" / "results" / "store.json"
 RECORDS, PAYLOAD = 75, 200
 """75 records of 200 bytes make an envelope of 20 kB with the segment's header."""
 
@@ -66,20 +58,6 @@ CONNECTIONS = 80
 OFFERED = 1000
 SHARES = 8
 RUN = "import sys; from centralstore.commands import main; sys.exit(main(sys.argv[1:]))"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the benchmark table."""
-
-    name: str
-    unit: str
-    median: float
-    spread: float
-    n: int
-    peer: None
-    goal: str
-    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,41 +75,26 @@ def now_utc_ms() -> int:
 # --- sealing beforehand -----------------------------------------------------------------------------------------------
 
 
-def sealed_segment(device: str, signing: SigningKey, custodian: BoxKey, count: int) -> list[bytes]:
+def envelopes(pc: Pc, custodian: BoxKey, count: int) -> list[Sealed]:
     """A fresh segment of one attempt, sealed and packed as ``count`` envelopes."""
-    attempt = os.urandom(16).hex()
-    recipients = results_recipients([custodian.public], 1)
-    segment = new_segment(
-        Binding("s1", attempt, device, "bench.v1"), recipients, ordinal=0, previous=None, begun_utc_ms=now_utc_ms()
-    )
-    sealer = RecordSealer(segment)
-    block = encode_preamble(segment.preamble)
-    packed: list[bytes] = []
-    records, previous, first = bytearray(), NO_HASH, 0
-    for _ in range(count):
-        records += b"".join(sealer.seal("answers", 9, b"x" * PAYLOAD).raw for _ in range(RECORDS))
-    scan = scan_segment(bytes(block + block + records))
-    size = len(records) // count
-    while (span := next_range(scan, first, limit=size)) is not None:
-        packed.append(pack(scan, *span, previous, signing))
-        previous, first = envelope_sha256(packed[-1]), span[1] + 1
-    return packed
+    binding = Binding("s1", os.urandom(16).hex(), pc.id, "bench.v1")
+    payloads = [b"x" * PAYLOAD] * (RECORDS * count)
+    limit = RECORDS * (RECORD_OVERHEAD + -(-(PAYLOAD + 1) // 32) * 32)
+    return sealed_segment(
+        binding, SigningKey(pc.signing), custodian.public, payloads, begun_utc_ms=now_utc_ms(), limit=limit
+    )[1]
 
 
 def _seal_many(given: tuple[Path, Sequence[Pc], int, int]) -> Path:
     """One process's share of a load: the first envelopes of all its segments, then the second ones, and so on."""
     path, pcs, segments, per_segment = given
     custodian = BoxKey.create()
-    made = [
-        sealed_segment(pc.id, SigningKey(pc.signing), custodian, per_segment)
-        for pc in (pcs[number % len(pcs)] for number in range(segments))
-    ]
+    made = [envelopes(pcs[number % len(pcs)], custodian, per_segment) for number in range(segments)]
     with path.open("wb") as file:
         for turn in range(per_segment):
-            for envelopes in made:
-                data = envelopes[turn]
-                digest = bytes.fromhex(envelope_sha256(data))
-                file.write(ENTRY.pack(len(data), digest) + data)
+            for each in made:
+                data = each[turn].data
+                file.write(ENTRY.pack(len(data), bytes.fromhex(each[turn].sha256)) + data)
     return path
 
 
@@ -312,10 +275,10 @@ def one_by_one(running: Running, pc: Pc, keys: SigningKey, n: int) -> list[Row]:
         client.synchronise()
         for _ in range(n):
             begin = time.perf_counter()
-            (data,) = sealed_segment(pc.id, keys, custodian, 1)
+            (made,) = envelopes(pc, custodian, 1)
             sealed = time.perf_counter()
-            client.deliver(data)
-            size = len(data)
+            client.deliver(made.data)
+            size = len(made.data)
             sealing.append((sealed - begin) * 1000)
             sending.append((time.perf_counter() - begin) * 1000)
     note = f"{size} bytes an envelope; store in a process of its own on the same machine, SQLite WAL FULL"
@@ -327,11 +290,6 @@ def one_by_one(running: Running, pc: Pc, keys: SigningKey, n: int) -> list[Row]:
             None, "<= 250 under load", note,
         ),
     ]  # fmt: skip
-
-
-def row(name: str, unit: str, values: Sequence[float], goal: str, note: str) -> Row:
-    low, high = percentile(values, 0.25), percentile(values, 0.75)
-    return Row(name, unit, round(statistics.median(values), 3), round(high - low, 3), len(values), None, goal, note)
 
 
 def handshakes(running: Running, n: int) -> list[Row]:
@@ -398,10 +356,7 @@ def main(argv: Sequence[str]) -> int:
         with running_postgres(found) as server:
             note = "PostgreSQL, fsync and synchronous_commit on, on the same machine"
             rows += measure("PostgreSQL", server.url(server.create()), note, quick=quick)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(each) for each in rows], indent=2) + "\n", encoding="utf-8")
-    for each in rows:
-        print(f"{each.name:<56} {each.median:>10} {each.unit:<4} (n {each.n}) {each.goal}\n    {each.note}")
+    write_rows("store", rows)
     return 0
 
 

@@ -233,6 +233,21 @@ def verify(data: bytes, device_key: VerifyKey, *, erased: Collection[StreamName]
     return _checked(data, parts, _header(parts), erased)
 
 
+def recognise(data: bytes, sha256: str, *, erased: Collection[StreamName] = ()) -> EnvelopeHeader:
+    """The header of an envelope that somebody trusted verified under this identity.
+
+    The identity covers all of it but the sealed keys behind the signature, so these alone are checked anew.
+
+    Raises:
+        DamagedError: it is another envelope, or its sealed keys are not those it committed to.
+    """
+    parts = _split(data)
+    if parts.sha256 != sha256:
+        raise DamagedError(what=_WHAT, fault="it is another envelope than the one that was verified")
+    _check_keys(_preamble(parts.segment, parts.keys), erased)
+    return read_checked(EnvelopeHeader, parts.header, _WHAT)
+
+
 def _check_signature(parts: _Parts, device_key: VerifyKey) -> None:
     device_key.verify(_PURPOSE, parts.signed, parts.signature, what=_WHAT, signer="the device it names")
 
@@ -240,9 +255,7 @@ def _check_signature(parts: _Parts, device_key: VerifyKey) -> None:
 def _checked(data: bytes, parts: _Parts, header: EnvelopeHeader, erased: Collection[StreamName]) -> Envelope:
     """What remains to be checked once the signature holds."""
     preamble = _preamble(parts.segment, parts.keys)
-    for stream in preamble.header.streams:
-        if stream.name not in preamble.keys and stream.name not in erased:
-            raise DamagedError(what=_WHAT, fault=f"the sealed keys of stream '{stream.name}' are missing")
+    _check_keys(preamble, erased)
     _check_agreement(header, preamble.header)
     _check_records(parts, header, len(preamble.header.streams))
     return Envelope(header, preamble, parts.records, parts.sha256, data)
@@ -331,6 +344,12 @@ def _preamble(segment: bytes, keys: bytes) -> Preamble:
     parse_canonical(segment, _WHAT, limit=MAX_HEADER_BYTES)
     parse_canonical(keys, _WHAT, limit=MAX_HEADER_BYTES)
     return read_checked(Preamble, b'{"header":%b,"keys":%b}' % (segment, keys), _WHAT)
+
+
+def _check_keys(preamble: Preamble, erased: Collection[StreamName]) -> None:
+    for stream in preamble.header.streams:
+        if stream.name not in preamble.keys and stream.name not in erased:
+            raise DamagedError(what=_WHAT, fault=f"the sealed keys of stream '{stream.name}' are missing")
 
 
 def _check_agreement(header: EnvelopeHeader, segment: SegmentHeader) -> None:

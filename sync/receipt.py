@@ -6,10 +6,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sync.canonical import Message
+from sync.canonical import Message, canonical_bytes, plain_of
 from sync.keys import SigningKey, VerifyKey
 from sync.segment import Count, Hash, Id
-from sync.signed import open_message, sign_message
+from sync.signed import is_message, open_message, sign_message
 
 RECEIPT: Final = "receipt"
 _MAX_BYTES: Final = 4096
@@ -46,3 +46,8 @@ def verify_receipt(data: bytes, receipt_key: VerifyKey) -> Receipt:
         WrongSignatureError: not signed by this store's receipt key.
     """
     return open_message(RECEIPT, Receipt, data, receipt_key, signer="the store's receipt key", limit=_MAX_BYTES)
+
+
+def is_receipt(data: bytes, receipt: Receipt, receipt_key: VerifyKey) -> bool:
+    """Whether these bytes are the genuine receipt that says exactly this."""
+    return is_message(RECEIPT, canonical_bytes(plain_of(receipt)), data, receipt_key)

@@ -72,8 +72,14 @@ class Frontier:
 
     def extend(self, leaves: Iterable[bytes]) -> None:
         """Add many leaves' hashes."""
+        edge, size = self._edge, self.size
         for leaf in leaves:
-            self.append(leaf)
+            found, index = leaf, size
+            while index & 1:
+                found, index = node_hash(edge.pop(), found), index >> 1
+            edge.append(found)
+            size += 1
+        self.size = size
 
     @property
     def root(self) -> bytes:

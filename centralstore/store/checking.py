@@ -31,6 +31,7 @@ from centralstore.rights import Act
 from centralstore.store.devices import ENROLLED
 from centralstore.store.exported import as_bytes, see_one_state
 from centralstore.store.keeper import Keeper
+from centralstore.store.lines import ROWS_AT_ONCE, Lines
 from centralstore.tables import (
     Audit,
     Borrowing,
@@ -38,7 +39,6 @@ from centralstore.tables import (
     Device,
     Enrolment,
     GivenOrder,
-    KeptEnvelope,
     KeptResult,
     Lending,
     LogCheckpoint,
@@ -51,7 +51,6 @@ from sync.delegation import DELEGATION, Delegation
 from sync.errors import SyncDataError
 from sync.keys import VerifyKey
 from sync.orders import OrderList, SignedOrder
-from sync.receipt import verify_receipt
 from sync.segment import StreamName
 from sync.signed import open_message
 from sync.tree import Frontier, leaf_hash
@@ -59,7 +58,6 @@ from sync.tree import Frontier, leaf_hash
 TOLERANCE_MS: Final = 60_000
 """How far times may go back along the log: a receipt is signed before it waits for the one writer."""
 
-_ROWS_AT_ONCE: Final = 256
 _LEAVES: Final[Table] = LogLeaf.metadata.tables["logleaf"]
 
 
@@ -221,26 +219,14 @@ class Checking(Keeper):
         }
 
     def _check_envelopes(self, session: Session, check: _Check) -> None:
-        devices, erased = _device_keys(session), _erased(session)
-        for row in session.exec(select(KeptEnvelope).execution_options(yield_per=_ROWS_AT_ONCE)):
+        lines = Lines(self._house.keys.receipt.public, _device_keys(session), _erased(session))
+        for row in lines.rows(session):
             leaf = receipt_leaf(row)
             check.match(leaf, row.received_ms)
-            problem = self._receipt_problem(row) or _data_problem(row, devices, erased.get(row.sitting, ()))
-            if problem:
+            if problem := lines.problem(row):
                 check.find("envelope", leaf.ref, problem)
-
-    def _receipt_problem(self, row: KeptEnvelope) -> str:
-        """What is wrong with an envelope's receipt or its row; "" = nothing."""
-        try:
-            receipt = verify_receipt(as_bytes(row.receipt), self._house.keys.receipt.public)
-        except SyncDataError as error:
-            return f"its receipt was changed: {error}"
-        if row.received_ms != receipt.stored_utc_ms:
-            return f"its time was changed: received at {row.received_ms}, by its receipt at {receipt.stored_utc_ms}"
-        told = (receipt.attempt, receipt.segment, receipt.first, receipt.last, receipt.device, receipt.sha256)
-        if told != (row.attempt, row.segment, row.first, row.last, row.device, row.sha256):
-            return "its row was changed: its receipt is for another"
-        return ""
+        for row, problem in lines.unsigned(session):
+            check.find("envelope", receipt_leaf(row).ref, problem)
 
     def _check_orders(self, session: Session, check: _Check) -> None:
         own, ticket = self._house.keys.order.public, self._house.keys.ticket.public
@@ -272,7 +258,7 @@ class Checking(Keeper):
 
 def _check_conflicts(session: Session, check: _Check) -> None:
     devices, erased = _device_keys(session), _erased(session)
-    for row in session.exec(select(Conflict).execution_options(yield_per=_ROWS_AT_ONCE)):
+    for row in session.exec(select(Conflict).execution_options(yield_per=ROWS_AT_ONCE)):
         leaf = conflict_leaf(row)
         check.match(leaf, row.at_ms)
         problem = _offered_problem(row, devices, erased.get(row.sitting, ()))
@@ -281,19 +267,19 @@ def _check_conflicts(session: Session, check: _Check) -> None:
 
 
 def _check_results(session: Session, check: _Check) -> None:
-    for row in session.exec(select(KeptResult).execution_options(yield_per=_ROWS_AT_ONCE)):
+    for row in session.exec(select(KeptResult).execution_options(yield_per=ROWS_AT_ONCE)):
         check.match(result_leaf(row), row.scored_ms)
 
 
 def _check_acts(session: Session, check: _Check) -> None:
-    for row in session.exec(select(Audit).execution_options(yield_per=_ROWS_AT_ONCE)):
+    for row in session.exec(select(Audit).execution_options(yield_per=ROWS_AT_ONCE)):
         check.match(audit_leaf(row), None if "relay" in row.detail else row.at_ms)
 
 
 def _check_enrolments(session: Session, check: _Check) -> None:
     """Levels and granted minutes, set once; of a borrowed sitting the central store keeps the leaves."""
     borrowed = set(session.exec(select(Borrowing.sitting)).all())
-    for row in session.exec(select(Enrolment).execution_options(yield_per=_ROWS_AT_ONCE)):
+    for row in session.exec(select(Enrolment).execution_options(yield_per=ROWS_AT_ONCE)):
         if row.sitting not in borrowed:
             check.match(enrolment_leaf(row), None)
 
@@ -347,7 +333,8 @@ def _check_rest(check: _Check, checkpoints: Sequence[Checkpoint]) -> None:
     for (kind, ref), (number, _, _) in check.leaves.items():
         check.find(kind, ref, f"it was logged as leaf {number} and is gone: it was deleted")
     newest, before = 0, ""
-    for _, at_ms, kind, ref in sorted(check.dated):
+    check.dated.sort()
+    for _, at_ms, kind, ref in check.dated:
         if at_ms < newest - TOLERANCE_MS:
             check.find(kind, ref, f"it is dated {(newest - at_ms) // 1000} s before {before}, logged earlier")
         elif at_ms > newest:
@@ -359,29 +346,13 @@ def _check_against_signed_times(check: _Check, checkpoints: Sequence[Checkpoint]
     """Nothing logged after a checkpoint is older than it, nothing logged before it is younger."""
     waiting = list(checkpoints)
     since_ms = 0
-    for number, at_ms, kind, ref in sorted(check.dated):
+    for number, at_ms, kind, ref in check.dated:
         while waiting and waiting[0].size <= number:
             since_ms = max(since_ms, waiting.pop(0).at_utc_ms)
         if at_ms < since_ms - TOLERANCE_MS:
             check.find(kind, ref, f"it is dated {(since_ms - at_ms) // 1000} s before a checkpoint without it")
         if waiting and at_ms > waiting[0].at_utc_ms + TOLERANCE_MS:
             check.find(kind, ref, "it is dated after the checkpoint that holds it")
-
-
-def _data_problem(row: KeptEnvelope, devices: Mapping[str, VerifyKey], erased: Sequence[StreamName]) -> str:
-    """What is wrong with an envelope's bytes, given that its receipt fits its row; "" = nothing."""
-    if row.device not in devices:
-        return f"the PC {row.device} that made it was deleted"
-    try:
-        found = envelopes.verify(as_bytes(row.data), devices[row.device], erased=erased)
-    except SyncDataError as error:
-        return f"its data was changed: {error}"
-    if found.sha256 != row.sha256:
-        return "its data was changed: it is another envelope than the receipt names"
-    place = (row.sitting, row.release, row.attempt, row.segment, row.first, row.last)
-    if (found.header.sitting, found.header.release, *found.key) != place:
-        return "its row was changed: the envelope names another sitting, release or place"
-    return ""
 
 
 def _offered_problem(row: Conflict, devices: Mapping[str, VerifyKey], erased: Sequence[StreamName]) -> str:

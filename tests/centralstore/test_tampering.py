@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import shutil
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from centralstore.errors import LogBrokenError
 from centralstore.evidence.bundle import OutFolder, export_bundle
@@ -29,8 +29,10 @@ from sync.envelope import erase_stream
 from sync.keys import SigningKey
 from sync.segment import RecordSealer
 from sync.tree import leaf_hash
-from tests.centralstore.place import Clock, Journal, Site, enter, events_of, furnish
-from tests.proof import Proof
+from tests.centralstore.administrator import Administrator, administrator, table_of
+from tests.centralstore.place import Clock, Journal, Site, enter, events_of
+from tests.proof import Proof, Trial
+from tests.stores import Stores, rows_of
 from tests.strategies import running
 from verifier.main import main as verify
 
@@ -46,7 +48,6 @@ class Kept:
 
     folder: Path
     now_ms: int
-    pristine: Path
     earlier: Path
     cosigned: tuple[bytes, bytes]
 
@@ -77,28 +78,34 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory, package: bytes, authority: KeyFolder) -> Kept:
-    return asyncio.run(whole_sitting(tmp_path_factory.mktemp("tampering"), package, authority))
+def untouched(
+    tmp_path_factory: pytest.TempPathFactory, stores: Stores, database_kind: str, package: bytes, authority: KeyFolder
+) -> Iterator[Kept]:
+    with ExitStack() as stack:
+        folder = stack.enter_context(stores.furnished(database_kind, tmp_path_factory.mktemp("tampering")))
+
+        def copy(store: Path) -> Path:
+            return stack.enter_context(stores.copied(store, folder / "earlier"))
+
+        yield asyncio.run(whole_sitting(enter(folder, authority, package), copy))
 
 
 @pytest.fixture
-def kept(tmp_path: Path, untouched: Kept) -> Kept:
-    shutil.copytree(untouched.folder, tmp_path / "store")
-    return replace(untouched, folder=tmp_path / "store", pristine=untouched.folder / "store.sqlite")
+def kept(tmp_path: Path, stores: Stores, untouched: Kept) -> Iterator[Kept]:
+    with stores.copied(untouched.folder, tmp_path / "store") as folder:
+        yield replace(untouched, folder=folder)
 
 
-async def whole_sitting(folder: Path, package: bytes, authority: KeyFolder) -> Kept:
-    furnish(folder, authority, package)
-    site = enter(folder, authority, package)
+async def whole_sitting(site: Site, copy: Callable[[Path], Path]) -> Kept:
     pc = await site.open_pc("reading")
     journal = site.journal(pc, FIRST).write(events_of(running("reading").take(lambda _attempt: 3), pc.id))
     for data in journal.envelopes(limit=1500):
         assert (await pc.ask("POST", "/v1/envelopes", data)).status_code == 200
     site.clock.pass_minutes(10)
     seen = see(site)
-    earlier = folder / "earlier.sqlite"
-    with sqlite3.connect(site.store.folder.path / "store.sqlite") as now, sqlite3.connect(earlier) as copy:
-        now.backup(copy)
+    site.store.close()
+    earlier = copy(site.store.folder.path)
+    site.reopen()
     site.clock.pass_minutes(10)
     site.store.unlock(site.leader, "s1", "100234", "reading", reason="strømbrudd")
     preamble = journal.file[: journal.file.index(b"\xa5\xc3")]
@@ -115,8 +122,7 @@ async def whole_sitting(folder: Path, package: bytes, authority: KeyFolder) -> K
     last = see(site)
     site.clock.pass_minutes(1)
     site.store.close()
-    folder = site.store.folder.path
-    return Kept(folder, site.clock.now_ms, folder / "store.sqlite", earlier, (seen, last))
+    return Kept(site.store.folder.path, site.clock.now_ms, earlier, (seen, last))
 
 
 def see(site: Site) -> bytes:
@@ -124,42 +130,6 @@ def see(site: Site) -> bytes:
 
 
 # --- what an administrator does ---------------------------------------------------------------------------------------
-
-
-@dataclass
-class Administrator:
-    """Someone with SQL on the database, and with this repository, but with no key of the store."""
-
-    database: sqlite3.Connection
-
-    def run(self, statement: str, *values: object) -> None:
-        assert self.database.execute(statement, values).rowcount > 0
-
-    def one(self, statement: str, *values: object) -> object:
-        return self.database.execute(statement, values).fetchone()[0]
-
-    def forge_leaf(self, kind: str, ref: str, content: bytes) -> None:
-        """Make the log's leaf fit a row that was changed."""
-        self.run("update logleaf set leaf = ? where kind = ? and ref = ?", leaf_hash(content), kind, ref)
-
-    def add_leaf(self, kind: str, ref: str, content: bytes) -> None:
-        """Put a leaf with the right hash at the end of the log."""
-        number = int(str(self.one("select max(number) from logleaf"))) + 1
-        self.run("insert into logleaf values (?, ?, ?, 's1', ?, x'')", number, kind, ref, leaf_hash(content))
-
-    def audit(self, number: int) -> bytes:
-        """The content of an act's leaf as it stands in the database now."""
-        row = self.database.execute("select * from audit where id = ?", (number,))
-        plain = dict(zip((column[0] for column in row.description), row.fetchone(), strict=True))
-        plain |= {"detail": json.loads(plain["detail"]), "is_allowed": bool(plain["is_allowed"])}
-        return canonical_bytes(plain)
-
-    def drop_leaf_and_close_the_gap(self, kind: str, ref: str) -> None:
-        gone = int(str(self.one("select number from logleaf where kind = ? and ref = ?", kind, ref)))
-        self.run("delete from logleaf where number = ?", gone)
-        for number in range(gone + 1, int(str(self.one("select max(number) from logleaf"))) + 1):
-            self.run("update logleaf set number = ? where number = ?", number - 1, number)
-
 
 Deed = Callable[[Administrator], None]
 # ruff: noqa: S608 - an administrator's statements are the point
@@ -172,14 +142,13 @@ def sql(statement: str, *values: object) -> Deed:
 
 
 def flip_data(admin: Administrator) -> None:
-    data = bytearray(admin.one(f"select data from keptenvelope where id = {ENVELOPE}"))  # type: ignore[arg-type]
+    data = bytearray(admin.one(f"select data from keptenvelope where id = {ENVELOPE}"))
     data[len(data) // 2] ^= 1
     admin.run(f"update keptenvelope set data = ? where id = {ENVELOPE}", bytes(data))
 
 
 def destroy_keys(admin: Administrator) -> None:
     data = admin.one(f"select data from keptenvelope where id = {ENVELOPE}")
-    assert isinstance(data, bytes)
     admin.run(f"update keptenvelope set data = ? where id = {ENVELOPE}", erase_stream(data, "answers"))
 
 
@@ -190,7 +159,7 @@ def delete_envelope_and_leaf(admin: Administrator) -> None:
 
 
 def delete_envelope_and_renumber(admin: Administrator) -> None:
-    ref = str(admin.one("select ref from logleaf where kind = 'receipt' order by number limit 1"))
+    ref = admin.one("select ref from logleaf where kind = 'receipt' order by number limit 1")
     admin.run(f"delete from keptenvelope where id = {ENVELOPE}")
     admin.drop_leaf_and_close_the_gap("receipt", ref)
 
@@ -207,7 +176,7 @@ def insert_act(admin: Administrator) -> None:
 
 
 def new_act(admin: Administrator) -> int:
-    number = int(str(admin.one("select max(id) from audit"))) + 1
+    number = admin.one("select max(id) from audit") + 1
     admin.run(
         "insert into audit select ?, at_ms, 'mona', role, act, site, room, sitting, candidate, is_allowed, detail"
         " from audit where sitting = 's1' order by id desc limit 1", number,
@@ -221,7 +190,7 @@ def insert_act_with_its_leaf(admin: Administrator) -> None:
 
 
 def backdate_act_with_its_leaf(admin: Administrator) -> None:
-    number = int(str(admin.one("select max(id) from audit where sitting = 's1'")))
+    number = admin.one("select max(id) from audit where sitting = 's1'")
     admin.run("update audit set at_ms = at_ms - 86400000 where id = ?", number)
     admin.forge_leaf("audit", str(number), admin.audit(number))
 
@@ -230,10 +199,10 @@ def insert_backdated_act_in_the_middle(admin: Administrator) -> None:
     """An act of long ago, with its leaf squeezed in at its time: everything after it moves by one."""
     number = new_act(admin)
     admin.run("update audit set at_ms = (select min(at_ms) from audit where sitting = 's1') where id = ?", number)
-    for leaf in range(int(str(admin.one("select max(number) from logleaf"))), 8, -1):
+    for leaf in range(admin.one("select max(number) from logleaf"), 8, -1):
         admin.run("update logleaf set number = ? where number = ?", leaf + 1, leaf)
     content = admin.audit(number)
-    admin.run("insert into logleaf values (9, 'audit', ?, 's1', ?, x'')", str(number), leaf_hash(content))
+    admin.run("insert into logleaf values (9, 'audit', ?, 's1', ?, ?)", str(number), leaf_hash(content), b"")
 
 
 def change_result_with_its_leaf(admin: Administrator) -> None:
@@ -242,7 +211,8 @@ def change_result_with_its_leaf(admin: Administrator) -> None:
         "scoring_version", "sitting",
     )  # fmt: skip
     admin.run("update keptresult set level = 'B2' where scoring_number = 2")
-    row = admin.database.execute(f"select {', '.join(names)} from keptresult where scoring_number = 2").fetchone()
+    asked = ", ".join(admin.text_of("keptresult", name) for name in names)
+    row = admin.execute(f"select {asked} from keptresult where scoring_number = 2").one()
     plain = dict(zip(names, row, strict=True))
     data = json.loads(plain["data"])
     data |= {"theta": repr(data["theta"]), "se": repr(data["se"])}
@@ -254,9 +224,21 @@ def change_result_with_its_leaf(admin: Administrator) -> None:
 
 def change_checkpoint(admin: Administrator) -> None:
     size = admin.one("select max(size) from logcheckpoint")
-    data = json.loads(str(admin.one("select cast(data as text) from logcheckpoint where size = ?", size)))
+    data = json.loads(admin.one("select data from logcheckpoint where size = ?", size))
     data["body"]["root"] = "0" * 64
     admin.run("update logcheckpoint set data = ? where size = ?", canonical_bytes(data), size)
+
+
+def change_text(table: str, old: str, new: str, where: str) -> Deed:
+    """Exchange some words in the column "data", of bytes or JSON."""
+
+    def done(admin: Administrator) -> None:
+        data = admin.one(f"select {admin.text_of(table, 'data')} from {table} where {where}")
+        changed = data.replace(old, new) if isinstance(data, str) else data.replace(old.encode(), new.encode())
+        assert changed != data
+        admin.run(f"update {table} set data = {admin.place_for(table, 'data')} where {where}", changed)
+
+    return done
 
 
 DEEDS: dict[str, tuple[Deed, str, str]] = {
@@ -282,16 +264,16 @@ DEEDS: dict[str, tuple[Deed, str, str]] = {
     "envelope: deleted with its leaf": (delete_envelope_and_leaf, "leaf", "were deleted"),
     "envelope: deleted, log closed up": (delete_envelope_and_renumber, "checkpoint", "not those it was signed over"),
     "envelope: inserted": (
-        sql("insert into keptenvelope select null, sitting, 'c' || substr(attempt, 2), segment, device, release,"
-            " first, last, sha256, received_ms, data, receipt from keptenvelope where id = {envelope}"),
+        sql("insert into keptenvelope select (select max(id) + 1 from keptenvelope), sitting,"
+            " 'c' || substr(attempt, 2), segment, device, release, first, last, sha256, received_ms, data, receipt from keptenvelope where id = {envelope}"),
         "receipt", "past the store",
     ),
-    "conflict: its data": (sql("update conflict set data = x'00'"), "conflict", "its data was changed"),
+    "conflict: its data": (sql("update conflict set data = ?", b"\0"), "conflict", "its data was changed"),
     "conflict: later": (sql("update conflict set at_ms = at_ms + 1"), "conflict", "not what was logged"),
     "conflict: deleted": (sql("delete from conflict"), "conflict", "it was deleted"),
     "order: its row": (sql("update givenorder set candidate = '100251' where number = 3"), "order", "its row was"),
     "order: what was signed": (
-        sql("update givenorder set data = replace(data, 'strømbrudd', 'sykdom') where kind = 'unlock'"),
+        change_text("givenorder", "strømbrudd", "sykdom", "kind = 'unlock'"),
         "order", "not genuine",
     ),
     "order: given earlier": (
@@ -302,7 +284,7 @@ DEEDS: dict[str, tuple[Deed, str, str]] = {
         sql("delete from givenorder where number = (select max(number) from givenorder)"), "order", "it was deleted",
     ),
     "order: inserted": (insert_order, "order", "past the store"),
-    "act: who did it": (sql("update audit set user = 'vera' where id = {act}"), "audit", "it was changed"),
+    "act: who did it": (sql("update audit set \"user\" = 'vera' where id = {act}"), "audit", "it was changed"),
     "act: earlier": (sql("update audit set at_ms = at_ms - 3600000 where id = {act}"), "audit", "it was changed"),
     "act: earlier, with its leaf": (backdate_act_with_its_leaf, "audit", "was not made by the store"),
     "act: deleted": (sql("delete from audit where id = {act}"), "audit", "it was deleted"),
@@ -314,7 +296,7 @@ DEEDS: dict[str, tuple[Deed, str, str]] = {
     ),
     "result: its level, with its leaf": (change_result_with_its_leaf, "result", "was not made by the store"),
     "result: its ability": (
-        sql("update keptresult set data = replace(data, '1e-07', '1e-06') where scoring_number = 1"),
+        change_text("keptresult", "1e-07", "1e-06", "scoring_number = 1"),
         "result", "it was changed",
     ),
     "result: scored earlier": (sql("update keptresult set scored_ms = 1"), "result", "it was changed"),
@@ -322,11 +304,11 @@ DEEDS: dict[str, tuple[Deed, str, str]] = {
         sql("delete from keptresult where scoring_number = 2"), "result", "it was deleted",
     ),
     "result: inserted": (
-        sql("insert into keptresult select null, attempt, 3, scoring_version, sitting, candidate, part, state, 'B2',"
-            " data, findings, keys_sha256, scored_ms from keptresult where scoring_number = 2"),
+        sql("insert into keptresult select (select max(id) + 1 from keptresult), attempt, 3, scoring_version,"
+            " sitting, candidate, part, state, 'B2', data, findings, keys_sha256, scored_ms from keptresult where scoring_number = 2"),
         "result", "past the store",
     ),
-    "PC: its key exchanged": (sql("update device set ed25519 = zeroblob(32)"), "envelope", "its data was changed"),
+    "PC: its key exchanged": (sql("update device set ed25519 = ?", bytes(32)), "envelope", "its data was changed"),
     "enrolment: half an hour more": (
         sql("update enrolment set accommodation_ms = 1800000 where part = 'writing' and candidate = '100251'"),
         "enrolment", "it was changed",
@@ -337,13 +319,13 @@ DEEDS: dict[str, tuple[Deed, str, str]] = {
     ),
     "enrolment: deleted": (sql("delete from enrolment where candidate = '100266'"), "enrolment", "it was deleted"),
     "PC: a stranger's, cleared": (
-        sql("insert into device select 'pc-0123456789abcdef', name, site, room, x25519, zeroblob(32), 'cleared',"
+        sql("insert into device select 'pc-0123456789abcdef', name, site, room, x25519, x25519, 'cleared',"
             " enrolled_ms, 0 from device limit 1"),
         "PC", "nobody enrolled it",
     ),
     "PC: revoked, without an act": (sql("update device set state = 'revoked'"), "PC", "by the acts in the log cleared"),
     "leaf: changed": (
-        sql("update logleaf set leaf = zeroblob(32) where kind = 'receipt'"), "receipt", "not what was logged",
+        sql("update logleaf set leaf = ? where kind = 'receipt'", bytes(32)), "receipt", "not what was logged",
     ),
     "leaf: deleted": (sql("delete from logleaf where kind = 'order'"), "order", "past the store"),
     "checkpoint: its root": (change_checkpoint, "checkpoint", "it was changed"),
@@ -388,25 +370,35 @@ def test_what_an_administrator_did_is_named_by_the_check_and_found_by_the_verifi
     deed: str, kept: Kept, tmp_path: Path
 ) -> None:
     done, kind, words = DEEDS[deed]
-    with sqlite3.connect(kept.folder / "store.sqlite") as database:
-        done(Administrator(database))
-    database.close()
+    with administrator(kept.folder) as admin:
+        done(admin)
     found = [str(each) for each in kept.check().findings]
     assert any(each.startswith(kind) and words in each for each in found), found
     if deed not in NOT_EXPORTED:
         assert [each for each in kept.verified(tmp_path / "out") if CONFLICT not in each]
 
 
+def test_a_pcs_exchanged_key_is_told_of_every_envelope_that_it_signed(kept: Kept) -> None:
+    """A signature is checked at the end of each line of envelopes; where that fails, in all of the line."""
+    with administrator(kept.folder) as admin:
+        admin.run("update device set ed25519 = ?", bytes(32))
+        count = admin.one("select count(*) from keptenvelope")
+    database.close()
+    found = [str(each) for each in kept.check().findings if each.kind == "envelope"]
+    assert count > 3
+    assert len(found) == len(set(found)) == count
+    assert all("its data was changed" in each for each in found)
+
+
+@pytest.mark.sqlite  # PostgreSQL takes no such values
 def test_rows_that_cannot_even_be_read_are_findings_and_no_fault(kept: Kept) -> None:
-    with sqlite3.connect(kept.folder / "store.sqlite") as database:
-        admin = Administrator(database)
+    with administrator(kept.folder) as admin:
         admin.run("update audit set detail = '{' where id = 3")
         admin.run("update givenorder set data = 'text' where number = 1")
         admin.run("update keptenvelope set data = 7, receipt = 'x'")
         admin.run("update keptresult set data = 'null' where scoring_number = 1")
         admin.run("update logcheckpoint set data = ''")
         admin.run("update logleaf set leaf = 'short' where number = 2")
-    database.close()
     kinds = {each.kind for each in kept.check().findings}
     assert kinds >= {"audit", "order", "envelope", "result", "checkpoint"}
 
@@ -428,6 +420,8 @@ LOGGED = {
 
 def changed(value: object, chance: random.Random) -> object:
     """The value with one bit, sign or number another; itself where there is nothing to change."""
+    if isinstance(value, bool):
+        return not value
     if isinstance(value, int):
         return 1 - value if value in {0, 1} else value + chance.choice((-1, 1, 86_400_000, -86_400_000))
     if not isinstance(value, str | bytes) or not value:
@@ -447,87 +441,122 @@ def means_the_same(table: str, column: str, old: object, new: object) -> bool:
         return False
 
 
-def test_no_change_at_random_of_a_logged_row_goes_unseen(kept: Kept, proof: Proof) -> None:
-    store = kept.store()
-    database = sqlite3.connect(kept.folder / "store.sqlite", isolation_level=None)
+@dataclass(frozen=True)
+class Row:
+    """One row of a logged table as the administrator finds it."""
+
+    table: str
+    values: Mapping[str, object]
+
+    @classmethod
+    def drawn(cls, admin: Administrator, table: str, chance: random.Random) -> Row:
+        names = [column.name for column in table_of(table).c]
+        asked = ", ".join(admin.text_of(table, name) for name in names)
+        keys = ", ".join(f'"{column.name}"' for column in table_of(table).primary_key)
+        rows = admin.execute(f"select {asked} from {table} order by {keys}").all()
+        return cls(table, dict(zip(names, chance.choice(rows), strict=True)))
+
+    def where(self, **other: object) -> tuple[str, list[object]]:
+        """What finds the row by its key, and the values for it."""
+        keys = {column.name: self.values[column.name] for column in table_of(self.table).primary_key} | other
+        return " and ".join(f'"{name}" = ?' for name in keys), [*keys.values()]
+
+    def delete(self, admin: Administrator) -> None:
+        where, values = self.where()
+        admin.run(f"delete from {self.table} where {where}", *values)
+
+    def set(self, admin: Administrator, column: str, value: object, **now: object) -> None:
+        """Change a column; ``now`` are columns of the key that are others meanwhile."""
+        where, values = self.where(**now)
+        place = admin.place_for(self.table, column)
+        admin.run(f'update {self.table} set "{column}" = {place} where {where}', value, *values)
+
+    def restore(self, admin: Administrator, column: str = "", new: object = None) -> None:
+        """Make it again what it was, after a change of ``column`` to ``new``, or after it was deleted."""
+        if column:
+            is_key = column in table_of(self.table).primary_key.columns
+            self.set(admin, column, self.values[column], **({column: new} if is_key else {}))
+            return
+        names = ", ".join(f'"{name}"' for name in self.values)
+        places = ", ".join(admin.place_for(self.table, name) for name in self.values)
+        admin.run(f"insert into {self.table} ({names}) values ({places})", *self.values.values())
+
+
+def test_no_change_at_random_of_a_logged_row_goes_unseen(kept: Kept, proof: Proof, database_kind: str) -> None:
+    store, before = kept.store(), rows_of(kept.folder)
+    what = f"a database administrator's change of any logged row and column ({database_kind})"
     try:
-        with proof("a database administrator's change of any logged row and column", ci=250, full=50_000) as trial:
+        with proof(what, ci=250, full=25_000) as trial:
             for seed in trial.seeds():
-                chance = random.Random(seed)
-                table = chance.choice(list(LOGGED))
-                column = chance.choice(LOGGED[table].split())
-                rowid, old = chance.choice(database.execute(f"select rowid, {column} from {table}").fetchall())
-                new = changed(old, chance)
-                database.execute("begin")
-                try:
-                    if chance.random() < 0.1:
-                        database.execute(f"delete from {table} where rowid = ?", (rowid,))
-                        trial.count("rows deleted")
-                    elif means_the_same(table, column, old, new):
-                        trial.count("nothing to change")
-                        database.execute("rollback")
-                        continue
-                    else:
-                        database.execute(f"update {table} set {column} = ? where rowid = ?", (new, rowid))
-                        trial.count("values changed")
-                except sqlite3.IntegrityError:
-                    trial.count("refused by the table itself")
-                    database.execute("rollback")
-                    continue
-                database.execute("commit")
-                is_seen = bool(store.check_log().findings)
-                trial.count("unseen", not is_seen)
-                assert is_seen, (seed, table, column, old, new)
-                undo(database, kept.pristine)
+                change_once(kept, store, random.Random(seed), trial)
     finally:
-        database.close()
         store.close()
+    assert rows_of(kept.folder) == before  # every change was taken back, so that each was looked at alone
 
 
-def undo(database: sqlite3.Connection, pristine: Path) -> None:
-    with sqlite3.connect(pristine) as copy:
-        copy.backup(database)
-    copy.close()
+def change_once(kept: Kept, store: Store, chance: random.Random, trial: Trial) -> None:
+    """One change, the store's look at it, and the change taken back."""
+    table = chance.choice(list(LOGGED))
+    column = chance.choice(LOGGED[table].split())
+    try:
+        with administrator(kept.folder) as admin:
+            row = Row.drawn(admin, table, chance)
+            old, is_deleted = row.values[column], chance.random() < 0.1
+            new = changed(old, chance)
+            if is_deleted:
+                row.delete(admin)
+            elif means_the_same(table, column, old, new):
+                trial.count("nothing to change")
+                return
+            else:
+                row.set(admin, column, new)
+    except DBAPIError:
+        trial.count("refused by the table itself")
+        return
+    trial.count("rows deleted" if is_deleted else "values changed")
+    is_seen = bool(store.check_log().findings)
+    trial.count("unseen", not is_seen)
+    assert is_seen, (table, column, old, new)
+    with administrator(kept.folder) as admin:
+        row.restore(admin, *(() if is_deleted else (column, new)))
 
 
 # --- what only a witness sees -----------------------------------------------------------------------------------------
 
 
-def put_back_an_older_copy(kept: Kept) -> None:
-    for name in ("store.sqlite-wal", "store.sqlite-shm"):
-        (kept.folder / name).unlink(missing_ok=True)
-    shutil.copy(kept.earlier, kept.folder / "store.sqlite")
+def put_back_an_older_copy(kept: Kept, stores: Stores) -> None:
+    stores.put_back(kept.earlier, kept.folder)
 
 
-def cut_the_end_off(kept: Kept) -> None:
+def cut_the_end_off(kept: Kept, _stores: Stores) -> None:
     """Every row, leaf and checkpoint after the first checkpoint, as if none of it had ever been."""
-    with sqlite3.connect(kept.folder / "store.sqlite") as database:
-        (size,) = database.execute("select min(size) from logcheckpoint").fetchone()
-        gone = database.execute("select kind, ref from logleaf where number > ?", (size,)).fetchall()
-        database.execute("delete from logleaf where number > ?", (size,))
-        database.execute("delete from logcheckpoint where size > ?", (size,))
-        acts = [int(ref) for kind, ref in gone if kind == "audit"]
-        database.execute("delete from audit where id >= ?", (min(acts),))
-        database.execute("delete from keptresult")
-        database.execute("delete from conflict")
-        database.execute("delete from givenorder where kind = 'unlock'")
-        database.execute("delete from keptenvelope where attempt = ?", (SECOND,))
-    database.close()
+    with administrator(kept.folder) as admin:
+        size = admin.one("select min(size) from logcheckpoint")
+        gone = admin.execute("select kind, ref from logleaf where number > ?", (size,)).all()
+        admin.run("delete from logleaf where number > ?", size)
+        admin.run("delete from logcheckpoint where size > ?", size)
+        admin.run("delete from audit where id >= ?", min(int(ref) for kind, ref in gone if kind == "audit"))
+        admin.run("delete from keptresult")
+        admin.run("delete from conflict")
+        admin.run("delete from givenorder where kind = 'unlock'")
+        admin.run("delete from keptenvelope where attempt = ?", SECOND)
 
 
 @pytest.mark.parametrize("undo", [put_back_an_older_copy, cut_the_end_off], ids=lambda undo: undo.__name__)
 def test_a_whole_past_taken_away_is_seen_with_a_witness_and_not_without(
-    undo: Callable[[Kept], None], kept: Kept, tmp_path: Path
+    undo: Callable[[Kept, Stores], None], kept: Kept, stores: Stores
 ) -> None:
-    undo(kept)
+    undo(kept, stores)
     assert kept.check().findings == ()  # honest: the database alone cannot tell
     assert kept.check(kept.cosigned[0]).findings == ()  # nor a witness that looked before only
     (found,) = kept.check(kept.cosigned[1]).findings
     assert "cut off, or an older copy" in str(found)
 
 
-def test_an_export_after_it_is_caught_by_the_verifier_with_the_witnesss_checkpoint(kept: Kept, tmp_path: Path) -> None:
-    put_back_an_older_copy(kept)
+def test_an_export_after_it_is_caught_by_the_verifier_with_the_witnesss_checkpoint(
+    kept: Kept, stores: Stores, tmp_path: Path
+) -> None:
+    put_back_an_older_copy(kept, stores)
     (tmp_path / "seen.json").write_bytes(kept.cosigned[1])
     store = replace(kept, now_ms=kept.now_ms + 60_000)
     assert store.verified(tmp_path / "blind") == set()

@@ -17,6 +17,7 @@ from sync.envelope import (
     next_range,
     open_envelope,
     pack,
+    recognise,
     verify,
 )
 from sync.errors import CannotOpenError, DamagedError, SyncUsageError, WrongSignatureError
@@ -97,6 +98,25 @@ def test_an_erased_stream_leaves_signature_hash_and_chain_but_is_refused_at_the_
     with pytest.raises(DamagedError, match="sealed keys of stream 'keys' are missing"):
         verify(erased, KEY.public)
     assert set(open_stream_keys(verify(erased, KEY.public, erased=["keys"]).preamble, results())) == {"answers", "form"}
+
+
+def test_an_envelope_is_recognised_by_its_identity_and_its_sealed_keys_are_checked_anew() -> None:
+    one, other = packed(scanned([b"x" * 15_000] * 2))
+    assert recognise(one, envelope_sha256(one)) == verify(one, KEY.public).header
+    with pytest.raises(DamagedError, match="another envelope than the one that was verified"):
+        recognise(one, envelope_sha256(other))
+    erased = erase_stream(one, "keys")
+    assert recognise(erased, envelope_sha256(one), erased=["keys"]) == verify(one, KEY.public).header
+    with pytest.raises(DamagedError, match="sealed keys of stream 'keys' are missing"):
+        recognise(erased, envelope_sha256(one))
+    (foreign,) = packed(scanned([b"y"]))
+    swapped = one[: len(erase_stream(one, "answers"))]
+    with pytest.raises(DamagedError):
+        recognise(swapped, envelope_sha256(one))
+    keys = foreign[foreign.rindex(b'{"answers"') :]
+    begin = one.rindex(b'{"answers"')
+    with pytest.raises(DamagedError, match="field 'unknown'"):
+        recognise(one[: begin - 4] + len(keys).to_bytes(4, "big") + keys, envelope_sha256(one))
 
 
 def test_a_range_that_is_not_there_is_not_packed() -> None:

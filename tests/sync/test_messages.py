@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sync.canonical import MAX_INT, canonical_bytes, parse_canonical
 from sync.errors import DamagedError, WrongSignatureError
 from sync.progress import Incident, Progress, sign_progress, verify_progress
-from sync.receipt import Receipt, sign_receipt, verify_receipt
+from sync.receipt import Receipt, is_receipt, sign_receipt, verify_receipt
 from sync.signed import open_message
 from tests.proof import Proof
 from tests.sync.examples import NOW, signing
@@ -84,6 +84,17 @@ def test_a_receipt_is_read_back_and_counts_from_its_store_only() -> None:
     assert verify_receipt(data, STORE.public) == RECEIPT
     with pytest.raises(WrongSignatureError, match="The receipt is not signed by the store's receipt key"):
         verify_receipt(data, PC.public)
+
+
+def test_a_receipt_is_told_from_every_other_without_being_read() -> None:
+    data, later = sign_receipt(RECEIPT, STORE), RECEIPT.model_copy(update={"last": RECEIPT.last + 1})
+    assert is_receipt(data, RECEIPT, STORE.public)
+    assert not is_receipt(data, later, STORE.public)
+    assert not is_receipt(data, RECEIPT, PC.public)
+    assert not is_receipt(sign_receipt(RECEIPT, PC), RECEIPT, STORE.public)
+    body, _, signature = data.rpartition(b'"signature":"')
+    for wrong in (signature.upper(), b"\xff" * 128 + b'"}', b"0" * 128 + b'"}', b'"}', signature + b" "):
+        assert not is_receipt(body + b'"signature":"' + wrong, RECEIPT, STORE.public), wrong
 
 
 def test_a_message_of_one_kind_is_not_taken_for_another() -> None:
