@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from engine.events import Event
 from sync.entries import EVENT_STREAM, encode_event, event_code
@@ -24,10 +25,15 @@ from sync.journal import SEGMENT_BYTES, Journal, Recovered, next_segment, recove
 from sync.segment import Binding, Link, Recipient, StreamName, new_segment
 from sync.threads import Running, SystemThreads, Threads
 
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
 FREE_NEEDED: Final = 2**30
 RESERVE_BYTES: Final = 16 * 2**20
 RESERVE_NAME: Final = "reserve.bin"
 SOON_MS: Final = 25
+AGAIN_MS: Final = 1_000
+"""After a fault that nothing here foresaw the writer's thread tries so much later."""
 _RENEWED_BYTES: Final = 2**20
 _TRIES: Final = 3
 
@@ -75,7 +81,7 @@ class JournalWriter:
     """Writes one attempt's journal in one run of the program. Every method may be called from any thread.
 
     ``on_durable`` and ``on_trouble`` are called from whichever thread made it so (often the writer's own), never while
-    a lock is held; they must return quickly and not raise.
+    a lock is held; they must return quickly. What they raise is logged and ends nothing.
     """
 
     def __init__(
@@ -273,8 +279,18 @@ class JournalWriter:
             self._wake.clear()
             if self._closing or self._waits():
                 continue
-            with contextlib.suppress(JournalFailedError):
-                self.commit()  # on_trouble has told; the next append raises it where someone can act
+            try:
+                self.commit()
+            except JournalFailedError:
+                continue  # on_trouble has told; the next append raises it where someone can act
+            except Exception:  # noqa: BLE001 - nothing may end the thread that makes answers durable
+                _log.exception("what was written is not durable yet: the journal's thread tries again")
+                self._try_again()
+
+    def _try_again(self) -> None:
+        with self._soon_lock:
+            if self._due is None:
+                self._due = self._threads.now_s() + AGAIN_MS / 1000
 
     def _waits(self) -> bool:
         """Wait for what is due later, or for anything at all; False when it is due now."""
@@ -358,13 +374,21 @@ class JournalWriter:
 
     def _tell(self, durable: Position | None, trouble: JournalTrouble | None) -> None:
         if trouble is not None and self._on_trouble is not None:
-            self._on_trouble(trouble)
+            _told(self._on_trouble, trouble)
         if durable is not None and self._on_durable is not None:
-            self._on_durable(durable)
+            _told(self._on_durable, durable)
 
     def _raise_if_failed(self) -> None:
         if self._failed is not None:
             raise self._failed
+
+
+def _told(callback: Callable[[T], None], news: T) -> None:
+    """Tell somebody. Whatever is wrong there ends neither the writer's thread nor the call that wrote a fact."""
+    try:
+        callback(news)
+    except Exception:  # noqa: BLE001 - as said
+        _log.exception("the journal's news could not be taken in: %s", news)
 
 
 def _keep_reserve(folder: Path, size: int, files: Files) -> None:

@@ -15,12 +15,14 @@ import pytest
 
 from sync.bundle import read_journal
 from sync.errors import DiskSpaceError, FileFailedError, JournalFailedError, SyncUsageError
-from sync.journal import recover
+from sync.journal import Journal, recover
 from sync.segment import KEY_TIMINGS
 from sync.writer import RESERVE_NAME, Disk, JournalTrouble, JournalWriter, Position
 from tests.proof import Proof
 from tests.sync.examples import BINDING, FOLDER, NOW, answer, recipients, recovery, results, small_disk
 from tests.sync.simulated_disk import SimulatedDisk
+
+PATIENCE_S = 60.0
 
 FAULTS: dict[str, OSError | int] = {
     "ENOSPC": OSError(errno.ENOSPC, "No space left on device"),
@@ -70,7 +72,7 @@ def test_a_commit_soon_comes_by_itself_and_groups_records() -> None:
     for number in range(20):
         writer.append(answer(number), utc_ms=NOW)
         writer.commit_soon(5000 if number < 19 else 1)
-    assert done.wait(10)
+    assert done.wait(PATIENCE_S)
     assert disk.operations - syncs <= 20 + 2 + 4  # writes, one or two syncs, extending the file
     writer.close()
 
@@ -126,6 +128,97 @@ def test_two_faults_close_together_lose_nothing_acknowledged_either() -> None:
             bundle = read_journal(FOLDER, BINDING.attempt, recovery(), files=disk)
             assert "fork" not in {each.kind for each in bundle.faults}
             assert len(numbers(disk.power_cut(random.Random(place)))) == 15
+
+
+@pytest.mark.parametrize("fails_at", ["first", "always"])
+def test_whoever_is_told_of_what_is_durable_cannot_end_the_writers_thread(
+    caplog: pytest.LogCaptureFixture, fails_at: str
+) -> None:
+    disk, seen, done = SimulatedDisk(), list[Position](), [threading.Event(), threading.Event()]
+
+    def told(position: Position) -> None:
+        seen.append(position)
+        done[position.counter].set()
+        if fails_at == "always" or position.counter == 0:
+            raise ValueError(position)
+
+    writer = begin(disk, on_durable=told)
+    for number in range(2):
+        writer.append(answer(number), utc_ms=NOW)
+        writer.commit_soon()
+        assert done[number].wait(PATIENCE_S)
+    writer.append(answer(2), utc_ms=NOW)
+    writer.commit_soon()
+    writer.close()
+    assert numbers(disk) == [0, 1, 2]
+    assert "could not be taken in" in caplog.text
+
+
+def test_whoever_is_told_of_a_fault_of_the_disk_cannot_undo_the_new_segment(caplog: pytest.LogCaptureFixture) -> None:
+    disk = SimulatedDisk(lambda number, _: FAULTS["EIO"] if number == fault_at else None)
+    fault_at = begin_operations() + 1
+
+    def told(trouble: JournalTrouble) -> None:
+        raise RuntimeError(trouble.kind)
+
+    writer = begin(disk, on_trouble=told)
+    for number in range(3):
+        writer.append(answer(number), utc_ms=NOW)
+    assert writer.commit() == Position(1, 2)
+    assert numbers(disk) == [0, 1, 2]
+    assert "could not be taken in" in caplog.text
+
+
+def test_a_fault_that_nobody_foresaw_does_not_end_the_writers_thread(caplog: pytest.LogCaptureFixture) -> None:
+    is_broken, done = threading.Event(), threading.Event()
+
+    def plan(_number: int, operation: str) -> None:
+        if operation == "sync" and is_broken.is_set():
+            is_broken.clear()
+            raise RuntimeError
+
+    disk = SimulatedDisk(plan)
+    writer = begin(disk, on_durable=lambda _: done.set())
+    writer.append(answer(0), utc_ms=NOW)
+    is_broken.set()
+    writer.commit_soon()
+    assert done.wait(PATIENCE_S)
+    assert numbers(disk.power_cut(random.Random(1))) == [0]
+    assert "the journal's thread tries again" in caplog.text
+    writer.close()
+
+
+def test_a_record_refused_while_the_thread_is_about_to_sync_is_in_the_new_segment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread then finds its file closed under it, and all of it durable in the next one."""
+    fails = threading.Event()
+    disk = SimulatedDisk(lambda _, operation: FAULTS["EIO"] if operation == "write" and fails.is_set() else None)
+    writer = begin(disk)
+    writer.append(answer(0), utc_ms=NOW)
+    sync = Journal.sync
+
+    def refused_first(journal: Journal) -> None:
+        monkeypatch.setattr(Journal, "sync", sync)
+        fails.set()
+        monkeypatch.setattr(disk, "create", healing(disk, fails))
+        writer.append(answer(1), utc_ms=NOW)  # another thread's, in between
+        sync(journal)
+
+    monkeypatch.setattr(Journal, "sync", refused_first)
+    assert writer.commit() == Position(1, 1)
+    assert numbers(disk.power_cut(random.Random(1))) == [0, 1]
+
+
+def healing(disk: SimulatedDisk, fails: threading.Event) -> Callable[..., Any]:
+    """A disk that is well again when a new file is begun."""
+    create = disk.create
+
+    def create_healed(path: Path, size: int) -> Any:
+        fails.clear()
+        return create(path, size)
+
+    return create_healed
 
 
 def begin_operations() -> int:
