@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -181,10 +182,25 @@ def test_a_receipt_that_is_forged_damaged_or_for_something_else_is_not_taken() -
     with pytest.raises((WrongSignatureError, DamagedError)):
         box.received(genuine.replace(b'"last":4', b'"last":5'))
     other = verify(parcel.data, DEVICE.public)
-    header = other.header.model_copy(update={"last": 77})
-    with pytest.raises(NotForUsError):
-        box.received(receipt_of(Envelope(header, other.preamble, other.run, other.sha256, b"")))
+    for changed in ({"last": 77}, {"first": 1}, {"attempt": "another"}, {"segment": "0" * 32}):
+        header = other.header.model_copy(update=changed)
+        with pytest.raises(NotForUsError):
+            box.received(receipt_of(Envelope(header, other.preamble, other.run, other.sha256, b"")))
     assert not box.delivered(BINDING.attempt).is_complete
+
+
+def test_a_range_is_written_down_before_it_is_sent_and_a_receipt_when_it_is_taken_in() -> None:
+    """A power cut right behind takes neither away: the same bytes are sent again, and what has a receipt is not."""
+    disk, store = SimulatedDisk(), MemoryStore()
+    wrote(disk, 250)
+    box = outbox(disk)
+    waiting = box.pending()
+    assert len(waiting) > 1
+    for seed in range(20):
+        assert outbox(disk.as_it_is().power_cut(random.Random(seed))).pending() == waiting
+    box.received(store.deliver(waiting[0].data))
+    for seed in range(20):
+        assert outbox(disk.as_it_is().power_cut(random.Random(seed))).pending() == waiting[1:]
 
 
 def test_a_conflict_is_shown_and_not_counted_as_delivered() -> None:

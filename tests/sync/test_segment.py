@@ -88,14 +88,15 @@ def test_damage_in_the_middle_is_reported_with_the_counters_around_it() -> None:
     assert opened(new, scan) == [b"x" * 100] * 4
 
 
-@pytest.mark.parametrize("tail", ["zeros", "stale record", "same record again", "noise"])
+@pytest.mark.parametrize("tail", ["zeros", "stale record", "stale later record", "same record again", "noise"])
 def test_a_strange_tail_adds_no_record(tail: str) -> None:
     _, data = written(THREE)
     scan = scan_segment(data)
-    other = scanned([b"from another segment"] * 3)
+    other = scanned([b"from another segment"] * 40)
     tails = {
         "zeros": bytes(700),
         "stale record": other.records[1].raw,
+        "stale later record": bytes(700) + other.records[39].raw,
         "same record again": scan.records[-1].raw,
         "noise": bytes(range(256)) * 3,
     }
