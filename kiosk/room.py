@@ -230,7 +230,7 @@ class Room:
 
     def _is_done(self, sitting: str) -> bool:
         """Whether a sitting is closed and everything on this disk has a receipt."""
-        return sitting in self._closed and not self._outbox.pending(self._counts(), most=1)
+        return sitting in self._closed and not self._outbox.has_unsent(self._counts())
 
     def _home_once(self) -> None:
         """Beside a relay: ask the home store whether the loan still holds, and tell it the relay's orders."""
@@ -267,6 +267,7 @@ class Room:
                 at_once=PARCELS_AT_ONCE,
                 goes_on=lambda: not self._stopping.is_set(),
                 kept="home",
+                receipts=self._lines.home.client.receipts,
             )
         except SyncError as error:
             self._is_home_near = False
@@ -623,6 +624,7 @@ class Room:
             at_once=PARCELS_AT_ONCE,
             goes_on=lambda: not self._stopping.is_set(),
             on_refused=refused.append,
+            receipts=self._client.receipts,
         )
         if refused:
             self._change(trouble=str(refused[-1]))

@@ -34,12 +34,18 @@ SEGMENT_BYTES: Final = 4 * 2**20
 """Reserved for a segment when it begins, and again whenever it is full: about 15 000 edits."""
 
 SUFFIX: Final = ".journal"
-_NAME: Final = re.compile(r"(.+)-[0-9]{4,}-[0-9a-f]{32}\.journal")
+_NAME: Final = re.compile(r"(.+)-[0-9]{4,}-([0-9a-f]{32})\.journal")
 
 
 def segment_name(header: SegmentHeader) -> str:
     """The file name of a segment: attempt, ordinal, segment id."""
     return f"{header.attempt}-{header.ordinal:04d}-{header.segment}{SUFFIX}"
+
+
+def segment_of(name: str) -> str:
+    """The segment id in a segment's file name; "" for another file."""
+    found = _NAME.fullmatch(name)
+    return found[2] if found else ""
 
 
 class Journal:

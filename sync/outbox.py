@@ -8,7 +8,7 @@ receipt. Losing that file costs nothing but sending again; so a disk that refuse
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -23,10 +23,11 @@ from sync.errors import (
     StickError,
     StoreRefusedError,
     SyncDataError,
+    SyncUsageError,
     WrongSignatureError,
 )
 from sync.files import DiskFiles, Files, disk_errors, write_whole
-from sync.journal import SUFFIX, read_segment
+from sync.journal import SUFFIX, read_segment, segment_of
 from sync.keys import SigningKey, VerifyKey
 from sync.receipt import Receipt, verify_receipt
 from sync.segment import NO_HASH, Count, Hash, Id, SegmentScan
@@ -145,9 +146,11 @@ class Outbox:
         self._packed: dict[str, list[_Packed]] = {}
         self._receipts: dict[tuple[str, int, int], Receipt] = {}
         self._scans: dict[str, SegmentScan] = {}
+        self._learned: set[str] = set()
         self.trouble: FileFailedError | None = None
         with disk_errors("read", folder):
             self._earlier = frozenset(self._files.names(folder))
+            self._earlier_segments = {segment_of(name) for name in self._earlier}
             self._load()
 
     def trust_relay(self, sitting: str, receipt_key: VerifyKey) -> None:
@@ -170,14 +173,18 @@ class Outbox:
         Raises:
             FileFailedError: the disk refused.
         """
-        waiting: list[Parcel] = []
-        for scan in self._segments(durable):
-            self._plan(scan, _durable_count(scan, durable), patiently=True)
-            for entry in self._waiting(scan.header.segment, kept):
-                if len(waiting) == most:
-                    return tuple(waiting)
-                waiting.append(self._parcel(scan, entry))
-        return tuple(waiting)
+        return self._next(durable, most, kept, frozenset())
+
+    def has_unsent(self, durable: Mapping[str, int] | None = None) -> bool:
+        """Whether any record has no receipt yet; nothing is packed to find out. ``durable`` as in `pending`.
+
+        Raises:
+            FileFailedError: the disk refused.
+        """
+        return any(
+            self._waiting(scan.header.segment) or self._unplanned(scan, _durable_count(scan, durable)) is not None
+            for scan in self._segments(durable)
+        )
 
     def received(self, data: bytes) -> Receipt:
         """Take in a receipt; it is durable when this returns and there is no `trouble`.
@@ -199,8 +206,13 @@ class Outbox:
         goes_on: Callable[[], bool] = lambda: True,
         on_refused: Callable[[StoreRefusedError], None] = lambda _: None,
         kept: Kept = "anywhere",
+        receipts: Callable[[str], Iterable[bytes]] | None = None,
     ) -> int:
         """Send what waits until nothing does; how many receipts came.
+
+        The ledger may have lost lines, or be an older copy. So what an earlier run of the program left and the ledger
+        does not name is not packed before the store has said, by ``receipts``, which ranges of it lie there: packed in
+        other ranges, one of them might contradict what the store has.
 
         An envelope that the store refuses is told to ``on_refused`` and does not hold up the others; it waits for the
         next call. A store that says it is busy (503) is left alone until then. Whatever else goes wrong ends the call,
@@ -213,14 +225,16 @@ class Outbox:
             goes_on: asked before each round; False ends the call.
             on_refused: told the store's sentence.
             kept: as in `pending`.
+            receipts: all that the store has of an attempt from this PC (`sync.client.StoreClient.receipts`).
 
         Raises:
             SyncError: the store is out of reach, or what it answered is no receipt of what was sent.
         """
+        unknown = frozenset[str]() if receipts is None else self._learn(receipts, durable(), on_refused)
         refused: set[str] = set()
         received = 0
         while goes_on():
-            waiting = self.pending(durable(), most=at_once + len(refused), kept=kept)
+            waiting = self._next(durable(), at_once + len(refused), kept, unknown)
             parcels = [parcel for parcel in waiting if parcel.sha256 not in refused]
             if not parcels:
                 break
@@ -268,7 +282,8 @@ class Outbox:
         written = 0
         for scan in self._segments(durable):
             self._plan(scan, _durable_count(scan, durable), patiently=False)
-            entries = self._packed[scan.header.segment] if with_receipted else self._waiting(scan.header.segment)
+            planned = self._packed.get(scan.header.segment, [])
+            entries = planned if with_receipted else self._waiting(scan.header.segment)
             for entry in entries:
                 path = folder / f"{entry.attempt}-{entry.segment}-{entry.first:08d}{ENVELOPE_SUFFIX}"
                 data = self._parcel(scan, entry).data
@@ -339,11 +354,83 @@ class Outbox:
             self._append(canonical_bytes({"first": first, "kind": "lost", "last": last, "segment": segment}))
         return len(lost)
 
+    # --- a ledger that does not say everything ------------------------------------------------------------------------
+
+    def _learn(
+        self,
+        receipts: Callable[[str], Iterable[bytes]],
+        durable: Mapping[str, int] | None,
+        on_refused: Callable[[StoreRefusedError], None],
+    ) -> frozenset[str]:
+        """Ask about every attempt of earlier runs with records that the ledger does not name; which are still unknown.
+
+        Asked once in a run of the program: from then on what is planned here is all there is.
+        """
+        unknown = {
+            scan.header.attempt
+            for scan in self._segments(durable)
+            if self._is_earlier(scan) and self._unplanned(scan, _durable_count(scan, durable)) is not None
+        }
+        for attempt in sorted(unknown - self._learned):
+            try:
+                told = [*receipts(attempt)]
+            except StoreRefusedError as error:
+                on_refused(error)
+                continue
+            for scan in self._segments(durable):
+                if scan.header.attempt == attempt and self._is_earlier(scan):
+                    self._take_over(scan, told)
+            self._learned.add(attempt)
+        return frozenset(unknown - self._learned)
+
+    def _is_earlier(self, scan: SegmentScan) -> bool:
+        return scan.header.segment in self._earlier_segments
+
+    def _take_over(self, scan: SegmentScan, told: Iterable[bytes]) -> None:
+        """Go on with the ranges of a segment that the store has: each is packed here, and must come to the same."""
+        known: dict[int, list[bytes]] = {}
+        for data in told:
+            with contextlib.suppress(SyncDataError):
+                receipt, _ = self._verified(data)
+                if receipt.segment == scan.header.segment:
+                    known.setdefault(receipt.first, []).append(data)
+        while (following := self._unplanned(scan, scan.count)) is not None:
+            found = next((data for data in known.get(following[0], []) if self._is_next(scan, data)), None)
+            if found is None:
+                return
+            receipt, _ = self._verified(found)
+            self._note(scan, receipt.first, receipt.last, receipt.sha256)
+            self.received(found)
+
+    def _is_next(self, scan: SegmentScan, data: bytes) -> bool:
+        """Whether a receipt names what this PC would send now, if it took the same records."""
+        receipt, _ = self._verified(data)
+        previous = self._last_sha256(scan.header.segment)
+        try:
+            offered = pack(scan, receipt.first, receipt.last, previous, self._device_key)
+        except SyncUsageError:  # the records are not all here any more
+            return False
+        return envelope_sha256(offered) == receipt.sha256
+
     def _forget(self, place: tuple[str, int, int]) -> None:
         self._receipts.pop(place, None)
         self._at_home.discard(place)
 
     # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def _next(
+        self, durable: Mapping[str, int] | None, most: int, kept: Kept, unknown: Collection[str]
+    ) -> tuple[Parcel, ...]:
+        """As `pending`; of attempts of which it is unknown what the store has, nothing is planned."""
+        waiting: list[Parcel] = []
+        for scan in self._segments(durable):
+            if scan.header.attempt not in unknown or not self._is_earlier(scan):
+                self._plan(scan, _durable_count(scan, durable), patiently=True)
+            for entry in self._waiting(scan.header.segment, kept):
+                if len(waiting) == most:
+                    return tuple(waiting)
+                waiting.append(self._parcel(scan, entry))
+        return tuple(waiting)
 
     def _segments(self, durable: Mapping[str, int] | None) -> list[SegmentScan]:
         """The segments that may be sent, oldest first; a file is read again only when more of it is durable."""
@@ -375,31 +462,38 @@ class Outbox:
 
         Patiently: while something is under way, what does not fill an envelope waits for more to come.
         """
-        planned = self._packed.setdefault(scan.header.segment, [])
-        first = planned[-1].last + 1 if planned else 0
-        while (found := next_range(scan, first, below=limit)) is not None:
+        while (found := self._unplanned(scan, limit)) is not None:
             if patiently and found[1] + 1 == limit and self._waiting(scan.header.segment):
                 return
-            previous = planned[-1].sha256 if planned else NO_HASH
-            data = pack(scan, *found, previous, self._device_key)
-            entry = _Packed(
-                attempt=scan.header.attempt,
-                first=found[0],
-                kind="packed",
-                last=found[1],
-                previous=previous,
-                segment=scan.header.segment,
-                sha256=envelope_sha256(data),
-            )
-            self._append(canonical_bytes(plain_of(entry)))
-            planned.append(entry)
-            first = found[1] + 1
+            data = pack(scan, *found, self._last_sha256(scan.header.segment), self._device_key)
+            self._note(scan, *found, envelope_sha256(data))
+
+    def _unplanned(self, scan: SegmentScan, limit: int) -> tuple[int, int] | None:
+        """The range to plan next; None when all is planned."""
+        planned = self._packed.get(scan.header.segment, [])
+        return next_range(scan, planned[-1].last + 1 if planned else 0, below=limit)
+
+    def _last_sha256(self, segment: str) -> str:
+        planned = self._packed.get(segment, [])
+        return planned[-1].sha256 if planned else NO_HASH
+
+    def _note(self, scan: SegmentScan, first: int, last: int, sha256: str) -> None:
+        """Plan a range after the last one, and write it down."""
+        segment = scan.header.segment
+        entry = _Packed(
+            attempt=scan.header.attempt,
+            first=first,
+            kind="packed",
+            last=last,
+            previous=self._last_sha256(segment),
+            segment=segment,
+            sha256=sha256,
+        )
+        self._append(canonical_bytes(plain_of(entry)))
+        self._packed.setdefault(segment, []).append(entry)
 
     def _parcel(self, scan: SegmentScan, entry: _Packed) -> Parcel:
-        planned = self._packed[entry.segment]
-        index = planned.index(entry)
-        previous = planned[index - 1].sha256 if index else NO_HASH
-        data = pack(scan, entry.first, entry.last, previous, self._device_key)
+        data = pack(scan, entry.first, entry.last, entry.previous, self._device_key)
         return Parcel(entry.attempt, entry.segment, entry.first, entry.last, entry.sha256, data)
 
     def _waiting(self, segment: str, kept: Kept = "anywhere") -> list[_Packed]:
@@ -462,7 +556,7 @@ class Outbox:
         entry = parse_model(_Packed, plain, "outbox ledger")
         planned = self._packed.setdefault(entry.segment, [])
         # A line that the disk refused is missing before this one: what follows it is packed anew, from there on.
-        if entry.previous == (planned[-1].sha256 if planned else NO_HASH):
+        if entry.previous == self._last_sha256(entry.segment):
             planned.append(entry)
 
     def _append(self, line: bytes) -> None:

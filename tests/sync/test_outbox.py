@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sync.bundle import attempt_bundle, read_envelopes
 from sync.envelope import Envelope, verify
-from sync.errors import DamagedError, NotForUsError, StickError, StoreRefusedError, WrongSignatureError
+from sync.errors import (
+    DamagedError,
+    NotForUsError,
+    StickError,
+    StoreRefusedError,
+    StoreUnreachableError,
+    WrongSignatureError,
+)
 from sync.keys import SigningKey
 from sync.outbox import LEDGER_NAME, Outbox
 from sync.receipt import Receipt, sign_receipt
+from sync.segment import KEY_TIMINGS
 from sync.writer import JournalWriter
 from tests.sync.examples import BINDING, FOLDER, NOW, answer, recipients, results, signing, small_disk
 from tests.sync.simulated_disk import SimulatedDisk
@@ -28,11 +38,17 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str, int, int], Envelope] = {}
+        self.conflicts = 0
 
     def deliver(self, data: bytes) -> bytes:
         envelope = verify(data, DEVICE.public)
         kept = self.kept.setdefault(envelope.key, envelope)
-        return receipt_of(kept, is_conflict=kept.sha256 != envelope.sha256)
+        is_conflict = kept.sha256 != envelope.sha256
+        self.conflicts += is_conflict
+        return receipt_of(kept, is_conflict=is_conflict)
+
+    def receipts(self, attempt: str) -> list[bytes]:
+        return [receipt_of(kept) for key, kept in self.kept.items() if key[0] == attempt]
 
 
 def receipt_of(envelope: Envelope, *, key: SigningKey = STORE, is_conflict: bool = False) -> bytes:
@@ -168,6 +184,104 @@ def test_after_a_ledger_line_that_the_disk_refused_nothing_is_left_unsent_or_sen
     assert again.delivered(BINDING.attempt).is_complete
 
 
+def sent_in_pieces(disk: SimulatedDisk, store: MemoryStore) -> None:
+    """Three small records, sent; then eight long ones: packed from the beginning, the last range would be the same."""
+    writer = begin(disk)
+    segment = next(iter(writer.durable_counts()))
+    for size in (10, 10, 10, *[9_700] * 8):
+        writer.append_payload("keys", KEY_TIMINGS, bytes(size))
+    writer.commit()
+    box = outbox(disk)
+    for durable in (3, 7, 9, 11):
+        box.send(store.deliver, lambda durable=durable: {segment: durable})
+    assert [key[2:] for key in store.kept] == [(0, 2), (3, 4), (5, 6), (7, 8), (9, 10)]
+    assert box.delivered(BINDING.attempt).is_complete
+
+
+def damaged(ledger: bytes) -> list[bytes]:
+    """Lines lost from anywhere, an older copy, lines torn: every loss of a stretch, and every cut of a line."""
+    lines = [line for line in ledger.split(b"\n") if line]
+    spans = [(first, last) for first in range(len(lines)) for last in range(first + 1, len(lines) + 1)]
+    lost = [[*lines[:first], *lines[last:]] for first, last in spans]
+    torn = [[*lines[:place], lines[place][:40], *lines[place + 1 :]] for place in range(len(lines))]
+    return [b"\n".join(each) for each in (*lost, *torn)]
+
+
+def test_whatever_the_ledger_has_lost_nothing_is_packed_that_contradicts_the_store() -> None:
+    """Asked first, the store says what it has: the same ranges go on, none comes twice."""
+    disk, store = SimulatedDisk(), MemoryStore()
+    sent_in_pieces(disk, store)
+    kept, ledger = dict(store.kept), disk.read(FOLDER / LEDGER_NAME)
+    contradicted = 0
+    for left in damaged(ledger):
+        disk.put(FOLDER / LEDGER_NAME, left)
+        box = outbox(disk)
+        box.send(store.deliver, receipts=store.receipts)
+        assert box.delivered(BINDING.attempt).is_complete
+        assert (store.kept, store.conflicts) == (kept, 0)
+        assert outbox(disk).pending() == ()  # it is written down
+
+        control = MemoryStore()
+        control.kept = dict(kept)
+        disk.put(FOLDER / LEDGER_NAME, left)
+        outbox(disk).send(control.deliver)
+        contradicted += control.conflicts
+    assert contradicted > 0  # without asking
+
+
+def test_what_the_store_has_not_is_packed_after_what_it_has() -> None:
+    disk, store = SimulatedDisk(), MemoryStore()
+    sent_in_pieces(disk, store)
+    forgotten = [key for key in store.kept if key[2] > 4]
+    for key in forgotten:
+        del store.kept[key]
+    disk.remove(FOLDER / LEDGER_NAME)
+    box = outbox(disk)
+    box.send(store.deliver, receipts=store.receipts)
+    assert box.delivered(BINDING.attempt).is_complete
+    assert [key[2:] for key in store.kept] == [(0, 2), (3, 4), (5, 6), (7, 8), (9, 10)]
+
+
+def test_a_store_that_does_not_say_what_it_has_holds_up_only_that_attempt_and_nothing_that_is_planned() -> None:
+    disk, store = SimulatedDisk(), MemoryStore()
+    sent_in_pieces(disk, store)
+    disk.remove(FOLDER / LEDGER_NAME)
+    other = JournalWriter.begin(
+        FOLDER, replace(BINDING, attempt="other"), recipients(), now_utc_ms=lambda: NOW, disk=small_disk(disk)
+    )
+    other.append(answer(1), utc_ms=NOW)
+    other.commit()
+    box, refused = outbox(disk), list[StoreRefusedError]()
+
+    def receipts(attempt: str) -> list[bytes]:
+        if attempt == BINDING.attempt and not refused:
+            raise StoreRefusedError("fetch the receipts", status=503, code="busy", sentence="Not now.")
+        return store.receipts(attempt)
+
+    assert box.has_unsent()
+    assert box.send(store.deliver, on_refused=refused.append, receipts=receipts) == 1
+    assert [each.status for each in refused] == [503]
+    assert box.delivered("other").is_complete
+    assert not box.delivered(BINDING.attempt).is_complete
+    assert box.has_unsent()
+    box.send(store.deliver, on_refused=refused.append, receipts=receipts)
+    assert box.delivered(BINDING.attempt).is_complete
+    assert (len(refused), store.conflicts, box.has_unsent()) == (1, 0, False)
+
+
+def test_receipts_of_others_or_for_other_bytes_are_not_gone_on_with() -> None:
+    disk, store, foreign = SimulatedDisk(), MemoryStore(), MemoryStore()
+    sent_in_pieces(disk, store)
+    first = next(iter(store.kept.values()))
+    disk.remove(FOLDER / LEDGER_NAME)
+    wrong = Envelope(first.header, first.preamble, first.run, "ab" * 32, b"")
+    told = [receipt_of(first, key=DEVICE), b"{}", receipt_of(wrong)]
+    box = outbox(disk)
+    box.send(foreign.deliver, receipts=lambda _: told)
+    assert box.delivered(BINDING.attempt).is_complete
+    assert [key[2:] for key in foreign.kept] == [(0, 4), (5, 6), (7, 8), (9, 10)]
+
+
 def test_a_receipt_that_is_forged_damaged_or_for_something_else_is_not_taken() -> None:
     disk, store = SimulatedDisk(), MemoryStore()
     wrote(disk, 5)
@@ -280,10 +394,14 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(answered=st.booleans())
     def send(self, answered: bool) -> None:
-        for parcel in self.box.pending(self.writer.durable_counts(), most=2):
-            receipt = self.store.deliver(parcel.data)
-            if answered:
-                self.box.received(receipt)
+        def deliver(data: bytes) -> bytes:
+            receipt = self.store.deliver(data)
+            if not answered:
+                raise StoreUnreachableError("https://store", "the answer was lost")
+            return receipt
+
+        with contextlib.suppress(StoreUnreachableError):
+            self.box.send(deliver, self.writer.durable_counts, at_once=2, receipts=self.store.receipts)
 
     @rule()
     def restart(self) -> None:
@@ -296,6 +414,17 @@ class OutboxMachine(RuleBasedStateMachine):
         self.disk.remove(FOLDER / LEDGER_NAME)
         self.box = outbox(self.disk)
 
+    @rule(chance=st.randoms(use_true_random=False))
+    def lose_lines_of_the_ledger(self, chance: random.Random) -> None:
+        if LEDGER_NAME in self.disk.names(FOLDER):
+            lines = self.disk.read(FOLDER / LEDGER_NAME).split(b"\n")
+            self.disk.put(FOLDER / LEDGER_NAME, b"\n".join(line for line in lines if chance.random() < 0.7))
+            self.box = outbox(self.disk)
+
+    @invariant()
+    def nothing_contradicts_what_the_store_has(self) -> None:
+        assert self.store.conflicts == 0
+
     @invariant()
     def the_store_never_has_more_than_was_written(self) -> None:
         assert len(self.events()) <= self.written
@@ -307,7 +436,9 @@ class OutboxMachine(RuleBasedStateMachine):
         return [event.at_ms // 1000 for event in bundle.events]
 
     def teardown(self) -> None:
-        deliver_all(self.box, self.store)
+        self.box.send(self.store.deliver, receipts=self.store.receipts)
+        assert self.store.conflicts == 0
+        assert not self.box.has_unsent()
         assert self.events() == list(range(self.written))
 
 
