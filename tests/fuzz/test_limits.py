@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import tracemalloc
+from bisect import bisect_left
 from typing import Final
 
 import pytest
@@ -138,6 +139,30 @@ def test_pictures_and_files_have_limits_that_the_sample_banks_keep_far_below() -
     assert MAX_ELEMENTS > 1000 > MAX_DEPTH < MAX_VALUE
     with pytest.raises(BankDataError, match="is the most"):
         check_picture(b" " * (MAX_PICTURE_BYTES + 1), "x.svg")
+
+
+def test_the_costliest_picture_that_is_taken_is_drawn_soon() -> None:
+    """Without a budget of lines such a picture of a quarter of a megabyte kept the window waiting for forty seconds."""
+    from tests.fuzz.parsers.packages import drawn
+
+    def zigzag(lines: int) -> bytes:
+        one = '<path stroke="red" stroke-linejoin="round" d="M0 0{}"/>'
+        full, rest = divmod(lines, 200)
+        paths = one.format("l1 240l0-240" * 200) * full + one.format("l1 240l0-240" * rest)
+        return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 240">{paths}</svg>'.encode()
+
+    def is_refused(lines: int) -> bool:
+        try:
+            check_picture(zigzag(lines), "x.svg")
+        except BankDataError as error:
+            return "more lines than a picture needs" in str(error)
+        return False
+
+    first_refused = bisect_left(range(2_000), True, key=is_refused)
+    assert 100 < first_refused < 1_000
+    begun = time.thread_time()
+    drawn(zigzag(first_refused - 1))
+    assert time.thread_time() - begun < 10
 
 
 def test_a_file_of_people_is_told_a_bounded_number_of_faults() -> None:

@@ -8,10 +8,13 @@ not to be had (Python 3.14 and later), the same cases are made by `tests.fuzz.mu
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import random
 import resource
+import select
 import signal
+import struct
 import sys
 import tempfile
 import time
@@ -42,8 +45,14 @@ from tests.fuzz.targets import targets  # noqa: E402 - as above
 MEMORY_MIB: Final = 400
 """How much a run may grow by; all parsers together hold about 100 MiB when loaded."""
 
-GIVE_UP_S: Final = 20
-"""Of wall-clock time for one input: it hangs. (`tests.fuzz.targets.SLOWEST_MS` counts the processor's.)"""
+GIVE_UP_S: Final = 10.0
+"""Of the processor's time for one input: it hangs. (What comes back is judged by `tests.fuzz.target.SLOWEST_MS`.)"""
+
+STUCK_S: Final = 90.0
+"""Of wall-clock time without another input begun: it waits, or hangs where no signal's handler is called."""
+
+ADDRESS_SPACE: Final = 3 * 2**30
+"""How much more memory a run may ask for, in bytes, however briefly."""
 
 MOST_KEPT: Final = 500
 """Cases that were read and are changed further, where nothing guides."""
@@ -80,17 +89,37 @@ class Told:
     begun: float = field(default_factory=time.monotonic)
 
 
-class Enough(BaseException):
-    """The run is over."""
+class Trace:
+    """What a run tries at present, in memory shared with the process that forked it."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 16 + 8 * CASE_BYTES)
+
+    def begin(self, data: bytes) -> None:
+        """Another input."""
+        kept = data[: 8 * CASE_BYTES]
+        self._memory[:16] = struct.pack(">dQ", time.monotonic(), len(kept))
+        self._memory[16 : 16 + len(kept)] = kept
+
+    @property
+    def begun(self) -> float:
+        """When the present input was begun (`time.monotonic`), 0 before the first."""
+        return float(struct.unpack_from(">d", self._memory)[0])
+
+    @property
+    def data(self) -> bytes:
+        """The present input."""
+        return self._memory[16 : 16 + struct.unpack_from(">Q", self._memory, 8)[0]]
 
 
 class Run:
     """One run of one target: counts, and stops at the first fault or when enough was tried."""
 
-    def __init__(self, target: Target, asked: Asked, told: Told, finish: Callable[[Told], None]) -> None:
+    def __init__(self, target: Target, asked: Asked, told: Told, trace: Trace, finish: Callable[[Told], None]) -> None:
         self._target = target
         self._asked = asked
         self._told = told
+        self._trace = trace
         self._finish = finish
         self._at_first = _memory_mib()
 
@@ -102,7 +131,8 @@ class Run:
         """Try one case; whether it was read and not refused."""
         told = self._told
         data = self._target.data_of(case)
-        signal.alarm(GIVE_UP_S)
+        self._trace.begin(data)
+        signal.setitimer(signal.ITIMER_PROF, GIVE_UP_S)
         told.case = data.hex() if len(data) < CASE_BYTES * 4 else ""
         is_read = False
         try:
@@ -112,7 +142,7 @@ class Run:
             told.fault = str(fault)
         except MemoryError:
             told.fault = f"{self._target.name}: memory"
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         told.executions += 1
         told.dressed += bool(case) and case[0] >= DRESSED
         if told.executions % _CHECK_EVERY == 0:
@@ -129,7 +159,7 @@ class Run:
 
     def hung(self, *_: object) -> None:
         """One input took too long."""
-        self._told.fault = f"{self._target.name}: more than {GIVE_UP_S} s for one input"
+        self._told.fault = f"{self._target.name}: more than {GIVE_UP_S:.0f} s for one input"
         self._told.executions += 1
         self._finish(self._told)
 
@@ -163,7 +193,7 @@ def guided(run: Run, asked: Asked, target: Target) -> None:
         corpora = [asked.corpus, folder] if asked.corpus else [folder]
         options = [
             *(f"-seed={asked.seed + 1}", f"-max_len={CASE_BYTES}", "-verbosity=0", "-print_final_stats=0"),
-            *("-timeout=0", "-rss_limit_mb=4096", "-len_control=0", f"-artifact_prefix={folder}/"),
+            *("-timeout=86400", "-rss_limit_mb=4096", "-len_control=0", f"-artifact_prefix={folder}/"),
         ]
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 2)
@@ -195,38 +225,66 @@ def serve() -> None:
 
 
 def forked(asked: Asked) -> dict[str, Any]:
-    """Run in a child, which tells what came of it through a pipe; a child that dies without a word is a fault."""
+    """Run in a child, which tells what came of it through a pipe; a child that dies or says nothing is a fault."""
+    trace = Trace()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-
-        def finish(told: Told) -> None:
-            with os.fdopen(writing, "w") as pipe:
-                plain = asdict(told)
-                if not told.fault:
-                    plain["case"] = ""
-                pipe.write(json.dumps(plain))
-            os._exit(0)
-
-        target = {**targets(), **controls()}[asked.target]
-        is_guided = asked.is_guided and atheris is not None
-        told = Told(by="atheris" if is_guided else "our own mutations")
-        run = Run(target, asked, told, finish)
-        signal.signal(signal.SIGALRM, run.hung)
         try:
-            (guided if is_guided else unguided)(run, asked, target)
+            fuzz(asked, trace, writing)
         finally:
             os._exit(3)
     os.close(writing)
-    with os.fdopen(reading) as pipe:
-        text = pipe.read()
+    text, is_stuck = hear(reading, trace)
+    if is_stuck:
+        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if not text:
         code = os.waitstatus_to_exitcode(status)
-        return asdict(Told(fault=f"{asked.target}: its process ended by itself ({code})"))
+        fault = f"no end after {STUCK_S:.0f} s" if is_stuck else f"its process ended by itself ({code})"
+        return asdict(Told(fault=f"{asked.target}: {fault}", case=trace.data.hex()))
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def fuzz(asked: Asked, trace: Trace, writing: int) -> None:
+    """The child's work; never returns."""
+
+    def finish(told: Told) -> None:
+        with os.fdopen(writing, "w") as pipe:
+            plain = asdict(told)
+            if not told.fault:
+                plain["case"] = ""
+            pipe.write(json.dumps(plain))
+        os._exit(0)
+
+    taken = _address_space()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESS_SPACE, taken + ADDRESS_SPACE))
+    target = {**targets(), **controls()}[asked.target]
+    is_guided = asked.is_guided and atheris is not None
+    run = Run(target, asked, Told(by="atheris" if is_guided else "our own mutations"), trace, finish)
+    signal.signal(signal.SIGPROF, run.hung)
+    (guided if is_guided else unguided)(run, asked, target)
+
+
+def hear(reading: int, trace: Trace) -> tuple[str, bool]:
+    """What the child tells, and whether it is stuck: it tells nothing and has begun no input for long."""
+    heard = b""
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        while True:
+            if select.select([pipe], [], [], 1.0)[0]:
+                piece = pipe.read(2**20)
+                if not piece:
+                    return heard.decode(), False
+                heard += piece
+            elif trace.begun and time.monotonic() - trace.begun > STUCK_S:
+                return "", True
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    return pages * resource.getpagesize()
 
 
 def _memory_mib() -> int:

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from sync.release import (
     content_key_check,
     sign_manifest,
 )
-from tests.fuzz.target import AUTHORITY, BANK, Target, at_path, canonical_json, joined, parts, raw, writes_back
+from tests.fuzz.target import AUTHORITY, BANK, Fault, Target, at_path, canonical_json, joined, parts, raw, writes_back
 from tests.strategies import panel_plain, programme_plain, task_set_plain
 from tests.sync import test_release as releases
 from tests.sync.examples import NOW, box
@@ -138,6 +138,70 @@ def clip_examples() -> list[bytes]:
     return raw(clip("OGG", "OPUS"), clip("OGG", "VORBIS"), clip("FLAC", "PCM_16"), clip("WAV", "PCM_16"))
 
 
+def drawn(data: bytes) -> object:
+    """A picture that the bank's check takes, drawn as an exam room's window draws it."""
+    from PySide6.QtCore import QByteArray, QRectF, QSize
+    from PySide6.QtGui import QImage, QPainter
+    from PySide6.QtSvg import QSvgRenderer
+
+    check_picture(data, "pictures/x.svg")
+    renderer = QSvgRenderer(QByteArray(data))
+    size = renderer.defaultSize()
+    if not renderer.isValid() or size.isEmpty() or not size.boundedTo(QSize(10_000, 10_000)) == size:
+        raise Fault("a picture that the check takes cannot be drawn")
+    image = QImage(640, 480, QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    scale = min(600 / size.width(), 450 / size.height())
+    renderer.render(painter, QRectF(20, 15, size.width() * scale, size.height() * scale))
+    painter.end()
+    return image
+
+
+def dress_picture(pieces: Sequence[bytes], _flags: int) -> bytes:
+    """A drawing of shapes that are each given as JSON: [name, attributes, path's steps, what is in it]."""
+    shown = [part for piece in pieces if (part := _element(piece))]
+    return b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 240">' + b"".join(shown) + b"</svg>"
+
+
+def _element(piece: bytes) -> bytes:
+    try:
+        return _spelled(json.loads(piece)).encode("utf-8", "replace")
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is tried as it is
+        return piece
+
+
+def _spelled(plain: Any) -> str:
+    name, attributes, steps, inside = plain
+    told = {**attributes, "d": " ".join(f"{letter} {' '.join(map(str, given))}" for letter, *given in steps)}
+    spelled = "".join(f' {key}="{value}"' for key, value in told.items() if value != "")
+    return f"<{name}{spelled}>{''.join(map(_spelled, inside))}</{name}>"
+
+
+SHAPES: Final = (
+    ["ellipse", {"cx": 9, "cy": 9, "rx": 5, "ry": 4, "fill": "#123"}, [], []],
+    ["line", {"x1": 1, "y1": 2, "x2": 90, "y2": 99, "stroke": "red", "stroke-dasharray": "4 2"}, [], []],
+    ["polygon", {"points": "0,0 9,0 9,9"}, [], []],
+    ["path", {"stroke": "#000", "stroke-width": 6, "stroke-linejoin": "round"}, [["M", 1, 1], ["l", 90, 9], ["z"]], []],
+    ["path", {"stroke": "#000", "fill": "none"}, [["m", 0, 0], ["c", 1, 2, 3, 4, 5, 6], ["s", 7, 8, 9, 10]], []],
+    ["path", {"stroke": "#000"}, [["M", 5, 5], ["q", 1, 2, 3, 4], ["t", 5, 6], ["a", 26, 20, 10, 0, 1, 12, -14]], []],
+    ["g", {"transform": "translate(9 9) scale(1.5)", "opacity": 0.5}, [], [["circle", {"r": 99}, [], []]]],
+    [
+        "g",
+        {"transform": "rotate(20 140 104) matrix(1 0 0 1 0 0)", "stroke": "red"},
+        [],
+        [["rect", {"width": 99, "height": 9, "rx": 4}, [], []]],
+    ],
+)
+
+
+def picture_examples() -> list[bytes]:
+    """Some of the sample bank's, and shapes of every kind with dashes, groups and turns."""
+    genuine = sorted((BANK / "pictures").glob("*.svg"))[:6]
+    return [*raw(*(path.read_bytes() for path in genuine)), parts(*map(canonical_json, SHAPES))]
+
+
 def targets() -> list[Target]:
     """The targets of this module."""
     return [
@@ -162,8 +226,10 @@ def targets() -> list[Target]:
             "picture",
             lambda data: check_picture(data, "pictures/x.svg"),
             (ItemBankError,),
-            lambda: raw(*(path.read_bytes() for path in sorted((BANK / "pictures").glob("*.svg"))[:6])),
+            picture_examples,
             MAX_PICTURE_BYTES,
+            dress_picture,
         ),
+        Target("picture as drawn", drawn, (ItemBankError,), picture_examples, MAX_PICTURE_BYTES, dress_picture),
         Target("clip", lambda data: decode(data, "D-L01.nb"), (KioskError,), clip_examples, None),
     ]
