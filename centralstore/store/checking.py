@@ -31,7 +31,7 @@ from centralstore.rights import Act
 from centralstore.store.devices import ENROLLED
 from centralstore.store.exported import as_bytes, see_one_state
 from centralstore.store.keeper import Keeper
-from centralstore.store.lines import ROWS_AT_ONCE, Lines
+from centralstore.store.lines import ROWS_AT_ONCE, Lines, kept_rows
 from centralstore.tables import (
     Audit,
     Borrowing,
@@ -158,19 +158,20 @@ class Checking(Keeper):
         if 0 in sizes:
             check.roots[0] = frontier.root
         query = _LEAVES.select().order_by(_LEAVES.c.number).execution_options(stream_results=True)
-        for number, kind, ref, sitting, kept, signed in session.connection().execute(query):
-            if number != expected:
-                check.find("leaf", str(expected), f"the log's leaves from this one to {number - 1} were deleted")
-            expected = number + 1
-            if (kind, ref) in check.leaves:
-                check.find(kind, ref, f"it was logged twice, as leaf {check.leaves[kind, ref][0]} and {number}")
-            leaf, signature = as_bytes(kept), as_bytes(signed)
-            check.leaves[kind, ref] = number, leaf, sitting
-            frontier.append(leaf)
-            if frontier.size in sizes:
-                check.roots[frontier.size] = frontier.root
-            if kind not in SELF_SIGNED:
-                _check_leaf(check, number, (kind, ref, sitting, leaf, signature), key)
+        with session.connection().execute(query) as rows:
+            for number, kind, ref, sitting, kept, signed in rows:
+                if number != expected:
+                    check.find("leaf", str(expected), f"the log's leaves from this one to {number - 1} were deleted")
+                expected = number + 1
+                if (kind, ref) in check.leaves:
+                    check.find(kind, ref, f"it was logged twice, as leaf {check.leaves[kind, ref][0]} and {number}")
+                leaf, signature = as_bytes(kept), as_bytes(signed)
+                check.leaves[kind, ref] = number, leaf, sitting
+                frontier.append(leaf)
+                if frontier.size in sizes:
+                    check.roots[frontier.size] = frontier.root
+                if kind not in SELF_SIGNED:
+                    _check_leaf(check, number, (kind, ref, sitting, leaf, signature), key)
         check.size = frontier.size
 
     def _check_checkpoints(self, session: Session, check: _Check) -> list[Checkpoint]:
@@ -220,11 +221,12 @@ class Checking(Keeper):
 
     def _check_envelopes(self, session: Session, check: _Check) -> None:
         lines = Lines(self._house.keys.receipt.public, _device_keys(session), _erased(session))
-        for row in lines.rows(session):
-            leaf = receipt_leaf(row)
-            check.match(leaf, row.received_ms)
-            if problem := lines.problem(row):
-                check.find("envelope", leaf.ref, problem)
+        with kept_rows(session) as rows:
+            for row in rows:
+                leaf = receipt_leaf(row)
+                check.match(leaf, row.received_ms)
+                if problem := lines.problem(row):
+                    check.find("envelope", leaf.ref, problem)
         for row, problem in lines.unsigned(session):
             check.find("envelope", receipt_leaf(row).ref, problem)
 
@@ -258,30 +260,34 @@ class Checking(Keeper):
 
 def _check_conflicts(session: Session, check: _Check) -> None:
     devices, erased = _device_keys(session), _erased(session)
-    for row in session.exec(select(Conflict).execution_options(yield_per=ROWS_AT_ONCE)):
-        leaf = conflict_leaf(row)
-        check.match(leaf, row.at_ms)
-        problem = _offered_problem(row, devices, erased.get(row.sitting, ()))
-        if problem:
-            check.find("conflict", leaf.ref, problem)
+    with session.exec(select(Conflict).execution_options(yield_per=ROWS_AT_ONCE)) as rows:
+        for row in rows:
+            leaf = conflict_leaf(row)
+            check.match(leaf, row.at_ms)
+            problem = _offered_problem(row, devices, erased.get(row.sitting, ()))
+            if problem:
+                check.find("conflict", leaf.ref, problem)
 
 
 def _check_results(session: Session, check: _Check) -> None:
-    for row in session.exec(select(KeptResult).execution_options(yield_per=ROWS_AT_ONCE)):
-        check.match(result_leaf(row), row.scored_ms)
+    with session.exec(select(KeptResult).execution_options(yield_per=ROWS_AT_ONCE)) as rows:
+        for row in rows:
+            check.match(result_leaf(row), row.scored_ms)
 
 
 def _check_acts(session: Session, check: _Check) -> None:
-    for row in session.exec(select(Audit).execution_options(yield_per=ROWS_AT_ONCE)):
-        check.match(audit_leaf(row), None if "relay" in row.detail else row.at_ms)
+    with session.exec(select(Audit).execution_options(yield_per=ROWS_AT_ONCE)) as rows:
+        for row in rows:
+            check.match(audit_leaf(row), None if "relay" in row.detail else row.at_ms)
 
 
 def _check_enrolments(session: Session, check: _Check) -> None:
     """Levels and granted minutes, set once; of a borrowed sitting the central store keeps the leaves."""
     borrowed = set(session.exec(select(Borrowing.sitting)).all())
-    for row in session.exec(select(Enrolment).execution_options(yield_per=ROWS_AT_ONCE)):
-        if row.sitting not in borrowed:
-            check.match(enrolment_leaf(row), None)
+    with session.exec(select(Enrolment).execution_options(yield_per=ROWS_AT_ONCE)) as rows:
+        for row in rows:
+            if row.sitting not in borrowed:
+                check.match(enrolment_leaf(row), None)
 
 
 def _check_devices(session: Session, check: _Check) -> None:

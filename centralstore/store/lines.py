@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
-from sqlalchemy import Row, Table
+from sqlalchemy import CursorResult, Row, Table
 from sqlmodel import Session
 
 from centralstore.store.exported import as_bytes
@@ -27,6 +27,12 @@ _ENVELOPES: Final[Table] = KeptEnvelope.metadata.tables["keptenvelope"]
 
 Kept: TypeAlias = "Row[Any]"
 """A row of kept envelopes, as the database has it: whatever somebody put into a column."""
+
+
+def kept_rows(session: Session) -> CursorResult[Any]:
+    """All kept envelopes, oldest first, some at a time; to be closed by whoever stops in the middle."""
+    query = _ENVELOPES.select().order_by(_ENVELOPES.c.id).execution_options(yield_per=ROWS_AT_ONCE)
+    return session.connection().execute(query)
 
 
 class Lines:
@@ -45,11 +51,6 @@ class Lines:
         self._receipt_key, self._devices, self._erased = receipt_key, devices, erased
         self._ends: dict[tuple[str, str, str], dict[str, int]] = {}
         self._told: set[int] = set()
-
-    def rows(self, session: Session) -> Iterator[Kept]:
-        """All kept envelopes, oldest first."""
-        query = _ENVELOPES.select().order_by(_ENVELOPES.c.id).execution_options(yield_per=ROWS_AT_ONCE)
-        yield from session.connection().execute(query)
 
     def problem(self, row: Kept) -> str:
         """What is wrong with an envelope as far as its receipt and its bytes tell; "" = nothing."""
