@@ -47,6 +47,7 @@ class Settings(Message):
 
     ``database`` "" = the folder's own SQLite file; else a SQLAlchemy URL, as postgresql+psycopg://…
     ``content_key``: the authority's public Ed25519 key in hexadecimal, whose releases are genuine; "" until set.
+    ``tickets_from``: tickets' versions count on from here; a restored backup's go beyond all that the lost store gave.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Settings(Message):
     password_memory_kib: int
     password_passes: int
     password_lanes: int
+    tickets_from: int = 0
 
     @property
     def password_cost(self) -> Cost:

@@ -343,10 +343,10 @@ class Room:
         known = self._state.ticket
         # Making and sealing a ticket is the dearest thing a PC asks of the store: only when there is another one.
         is_other = known is None or known.sitting != sitting or self._ticket_line is not self._line
-        if is_other or known is None or offered.get("ticket_version") != known.version:
-            self._refresh_ticket(sitting)
+        if is_other or known is None or int(offered.get("ticket_version", 0)) > known.version:
+            self._attempted(lambda: self._refresh_ticket(sitting))
         ticket = self._state.ticket
-        if ticket is None:
+        if ticket is None or ticket.sitting != sitting:
             return
         self._refresh_attempts(sitting)
         every_s = LIST_EVERY_S if self._is_listed(ticket) else LIST_AGAIN_S

@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import tarfile
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ _PURPOSE: Final = "backup-keys"
 _MOST_MANIFEST: Final = 4 * 2**20
 _MOST_KEYS: Final = 65_536
 _CHUNK: Final = 2**20
+_MOST_ACTS: Final = 10**9
+"""More acts than any store has: by so much tickets' versions go on at least after a restoration (else by the time)."""
 _LOG_KEY: Final = f"keys/{LOG_KEY}.key"
 _KEY_FILES: Final = ("ca.key", "server.key")
 _NOT_COPIED: Final = re.compile(r"store\.sqlite.*|store\.lock|service\.json|keys|.*\.key|\..*|.*\.new")
@@ -326,8 +329,13 @@ def _put_keys(backup: Path, folder: Path, found: Mapping[str, bytes]) -> None:
 
 
 def _settle_database(folder: Path, database: str) -> None:
-    """The rows where the new store will look for them, and its setting accordingly."""
-    settings = open_folder(folder).settings.model_copy(update={"database": database})
+    """The rows where the new store will look for them, and its settings accordingly.
+
+    PCs take no ticket that is older than one they had, so versions go on beyond those of the acts that are lost.
+    """
+    before = open_folder(folder).settings
+    changed = {"database": database, "tickets_from": max(time.time_ns() // 1_000_000, before.tickets_from + _MOST_ACTS)}
+    settings = before.model_copy(update=changed)
     (folder / "store.json").unlink()
     write_private(folder / "store.json", canonical_bytes(plain_of(settings)))
     if database:

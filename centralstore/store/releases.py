@@ -358,13 +358,18 @@ class Releases(Room, ReleaseLists):
             raise GoneError(what, sitting)
         return row
 
+    def _ticket_version(self, session: Session) -> int:
+        """Rises with every act, so with every change of a roster, and over a restored backup."""
+        newest = session.exec(select(Audit.id).order_by(col(Audit.id).desc()).limit(1)).first() or 0
+        return self._house.folder.settings.tickets_from + newest + 1
+
     def _device_sitting(self, session: Session, row: Sitting) -> dict[str, object]:
         return {
             "sitting": row.id,
             "date": row.date,
             "state": row.state,
             "lent": lent_number(session, row.id),
-            "ticket_version": _acts_so_far(session),
+            "ticket_version": self._ticket_version(session),
             "programme": row.programme,
             "releases": [
                 {"release": release.id, "sha256": release.sha256, "bytes": release.size}
@@ -378,7 +383,7 @@ class Releases(Room, ReleaseLists):
         begins, ends = parts[0].planned_start_ms, parts[-1].planned_end_ms
         return Ticket(
             sitting=row.id,
-            version=_acts_so_far(session),
+            version=self._ticket_version(session),
             device=device,
             site=row.site,
             room=row.room,
@@ -413,11 +418,6 @@ class Releases(Room, ReleaseLists):
 
 def _kept(session: Session, sitting: str) -> list[KeptRelease]:
     return [session.get_one(KeptRelease, release) for release in sitting_releases(session, sitting)]
-
-
-def _acts_so_far(session: Session) -> int:
-    """Rises with every act, so with every change of a roster; the ticket's version."""
-    return (session.exec(select(Audit.id).order_by(col(Audit.id).desc()).limit(1)).first() or 0) + 1
 
 
 def _candidates(session: Session, row: Sitting) -> tuple[TicketCandidate, ...]:
