@@ -67,14 +67,28 @@ class Room:
         return self.lending is not None and self.lending.state is LendingState.LENT
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether everything is done at another store now: the relay that has it, or the central one after a return."""
+        return self.is_lent or (self.borrowing is not None and self.borrowing.is_returned)
+
+    @property
+    def elsewhere_url(self) -> str:
+        """Where the sitting is given now, as a page's address; "" = here."""
+        if self.lending is not None and self.is_lent:
+            url = self.lending.url
+        else:
+            url = self.borrowing.central_url if self.borrowing is not None and self.is_elsewhere else ""
+        return f"{url.rstrip('/')}/sittings/{self.sitting.id}" if url.startswith("https://") else ""
+
+    @property
     def coming(self) -> PartView | None:
         """The part to be started next."""
         return coming_part(self.sitting)
 
     @property
     def pcs(self) -> IdlePcs:
-        """The PCs without a candidate that need somebody; of a lent sitting the relay knows."""
-        return IdlePcs() if self.is_lent else idle_pcs(self.board, self.view)
+        """The PCs without a candidate that need somebody; where the sitting is given they are known."""
+        return IdlePcs() if self.is_elsewhere else idle_pcs(self.board, self.view)
 
     def may(self, act: Act) -> bool:
         """Whether the person looking may do this here."""

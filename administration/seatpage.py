@@ -68,7 +68,9 @@ class Line:
 
 
 def seat_forms(room: Room, seat: SeatView, devices: Iterable[DeviceView], language: Language) -> tuple[ActForm, ...]:
-    """The acts that this account has here, the likeliest first."""
+    """The acts that this account has here, the likeliest first; none where the sitting is given elsewhere."""
+    if room.is_elsewhere:
+        return ()
     found = [offer for offer in offers(room.standpoint(seat)) if room.may(RIGHT_FOR[offer.act])]
     return tuple(_form(room, seat, tuple(devices), language, offer) for offer in found)
 

@@ -35,13 +35,13 @@ from administration.door import (
     language_of,
 )
 from administration.errors import AdministrationError, FormError, NotLoggedInError
+from administration.matters import matters
 from administration.oslo import clock, day
 from administration.rooms import Room, Rooms
 from administration.seatpage import seat_forms, timeline
 from administration.texts import Language, say
 from administration.wording import (
     chips,
-    contradiction_words,
     crowd_words,
     error_words,
     is_shown,
@@ -316,11 +316,10 @@ class _Pages:
             "chips": chips(language, room.view, pcs),
             "pcs": [(tile, pc_words(language, tile)) for tile in pcs.tiles if show in {"all", "need"}],
             "crowds": [
-                *_conflicts(room, language),
-                *(contradiction_words(language, found) for found in room.contradictions),
                 *(crowd_words(language, crowd) for crowd in room.view.crowds),
                 *(pc_crowd_words(language, fault, count) for fault, count in pcs.crowds),
             ],
+            "matters": matters(language, room.board.seats, room.conflicts, room.contradictions),
             "relay_line": relay_line(language, room.lending, room.borrowing),
             "show": show,
             "is_by_seat": is_by_seat,
@@ -341,7 +340,7 @@ class _Pages:
             visit, "course.html", status,
             room=room, sentence=sentence, next_part=part, next_title=room.title(part, visit.language),
             missing=", ".join(str(tile.seat) for tile in room.not_logged_in), reports=reports, incidents=incidents,
-            running=room.running,
+            running=room.running, relay_line=relay_line(visit.language, room.lending, room.borrowing),
             acts=Act, states=SittingState,
         )  # fmt: skip
 
@@ -350,7 +349,10 @@ class _Pages:
         room = await self._look(visit)
         forms = {seat.candidate: seat_forms(room, seat, (), visit.language) for seat in room.board.seats}
         statuses = {tile.candidate: status_words(visit.language, tile) for tile in room.view.tiles}
-        return self._page(visit, "attendance.html", room=room, forms=forms, statuses=statuses, sentence="")
+        line = relay_line(visit.language, room.lending, room.borrowing)
+        return self._page(
+            visit, "attendance.html", room=room, forms=forms, statuses=statuses, sentence="", relay_line=line
+        )
 
     async def day_code(self, visit: Visit) -> Response:
         """The four digits, for thirty seconds; the look is logged (reglement 4.1)."""
@@ -406,6 +408,7 @@ class _Pages:
             visit, "seat.html", status,
             room=room, seat=seat, tile=tile, words=tile_words(visit.language, tile), sentence=sentence,
             title=room.title(room.view.part, visit.language),
+            relay_line=relay_line(visit.language, room.lending, room.borrowing),
             forms=seat_forms(room, seat, devices, visit.language),
             lines=timeline(room, seat, incidents, deviations, visit.language),
         )  # fmt: skip
@@ -429,13 +432,10 @@ def _path(visit: Visit, name: str) -> str:
     return str(visit.request.path_params[name])
 
 
-def _conflicts(room: Room, language: Language) -> tuple[str, ...]:
-    """The line that tells of contradicting deliveries; () when there are none."""
-    return (say(language, "conflicts", count=len(room.conflicts)),) if room.conflicts else ()
-
-
 def _next_act(room: Room, language: Language) -> str:
     """The sitting's next step in words, when nothing is running; "" when there is none or it is not this account's."""
+    if room.is_elsewhere:
+        return ""
     if room.sitting.state is SittingState.PLANNED and room.may(Act.OPEN_SITTING):
         return say(language, "act.open")
     is_waiting = room.coming is not None and room.coming.part == room.view.part

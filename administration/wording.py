@@ -23,7 +23,7 @@ from centralstore.errors import (
     TakenError,
     WrongPasswordError,
 )
-from centralstore.records import BorrowingView, ContradictionView, LendingView
+from centralstore.records import BorrowingView, LendingView
 from centralstore.words import LendingState
 
 UNLOCKING: Final = {Status.LOCKED: "act.unlock.short", Status.RESTARTED: "act.continue.short"}
@@ -86,7 +86,9 @@ def status_words(language: Language, tile: Tile) -> str:
 def todo_words(language: Language, tile: Tile) -> str:
     """What is to be done, or where the candidate is."""
     key = f"todo.{tile.status.value}"
-    if tile.status is Status.RUNNING and tile.left_minutes is not None:
+    if tile.status is Status.RUNNING and not tile.task:
+        key = "todo.minutes" if tile.left_minutes is not None else ""
+    elif tile.status is Status.RUNNING and tile.left_minutes is not None:
         key = "todo.running.time"
     if tile.status is Status.LOCKED and f"todo.locked.{tile.lock_cause}" in TEXTS:
         key = f"todo.locked.{tile.lock_cause}"
@@ -189,9 +191,4 @@ def relay_line(language: Language, lending: LendingView | None, borrowing: Borro
     if lending is None or lending.state is LendingState.RETURNED:
         return ""
     key = "relay.lent" if lending.state is LendingState.LENT else "relay.taken_back"
-    return say(language, key, name=lending.name, url=lending.url, reason=lending.reason)
-
-
-def contradiction_words(language: Language, found: ContradictionView) -> str:
-    """What two stores or two PCs tell differently of one sitting, or what counts for nothing and is only kept."""
-    return say(language, f"contradiction.{found.kind.value}", candidate=found.candidate, subject=found.subject)
+    return say(language, key, name=lending.name, url=lending.url, reason=lending.reason.rstrip(" ."))

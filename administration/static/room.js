@@ -68,22 +68,37 @@ function take(text) {
   if (isHeld()) {
     freshen(board);
   } else {
-    const focused = document.activeElement && document.activeElement.closest(".tile, .chip");
-    const back = focused && (focused.id ? `#${focused.id} a` : `.chip[data-show="${focused.dataset.show}"]`);
-    const isMenuOpen = Boolean(document.querySelector(".menu[open]"));
+    const back = placeOf(document.activeElement);
+    const unfolded = [...document.querySelectorAll("#board details[open]")].map((each) => foldOf(each));
     if (byId("board").innerHTML === board.innerHTML) {
       byId("board").dataset.clock = board.dataset.clock;
       return;
     }
     byId("board").replaceWith(board);
-    if (isMenuOpen) {
-      board.querySelector(".menu").open = true;
+    for (const fold of unfolded.map((each) => board.querySelector(each))) {
+      if (fold) {
+        fold.open = true;
+      }
     }
     if (back && board.querySelector(back)) {
       board.querySelector(back).focus({ preventScroll: true });
     }
   }
   head();
+}
+
+// What is folded in is named by its class; where the focus is, by a selector that finds it in the next board.
+function foldOf(details) {
+  return `details.${details.classList.contains("menu") ? "menu" : "matters"}`;
+}
+
+function placeOf(element) {
+  const fold = element && element.closest("#board details");
+  if (fold) {
+    return `${foldOf(fold)} summary`;
+  }
+  const focused = element && element.closest(".tile, .chip");
+  return focused && (focused.id ? `#${focused.id} a` : `.chip[data-show="${focused.dataset.show}"]`);
 }
 
 // What stands in the tiles is brought up to date without moving any of them.
@@ -115,7 +130,8 @@ function announce(board) {
   const fresh = now.filter((seat) => !needed.includes(seat));
   const old = byId("news");
   if (fresh.length > 0) {
-    const words = link.dataset.new.replace("{count}", String(fresh.length)).replace("{seats}", fresh.join(", "));
+    const told = fresh.length > 1 ? link.dataset.many : link.dataset.new;
+    const words = told.replace("{count}", String(fresh.length)).replace("{seats}", fresh.join(", "));
     byId("said").textContent = words;
     old.textContent = words;
     old.hidden = !isHeld();

@@ -24,11 +24,17 @@ async def begun(site: Site, desk: Desk) -> Segment:
 async def test_a_contradicting_delivery_is_told_on_the_room_page_until_then_nothing(desk: Desk) -> None:
     site = desk.site
     segment = await begun(site, desk)
+    site.store.mark_present(site.manager, "s1", "100234", "passport")
+    told = site.pcs[0].report(part="reading", attempt="a" * 32)
+    assert (await site.pcs[0].ask("POST", "/v1/progress", told)).status_code == 200
+    name = next(seat.name for seat in site.store.board(site.leader, "s1").seats if seat.candidate == "100234")
     assert "i strid med" not in text_of(await desk.see(ROOM))
     pc = site.pcs[0]
     assert (await pc.ask("POST", "/v1/envelopes", segment.version(pc, 2))).status_code == 409
-    told = text_of(await desk.see(ROOM))
-    assert "1 leveringer er i strid med det som alt er levert. Det første er beholdt." in told
+    page = await desk.see(ROOM)
+    assert "1 ting stemmer ikke. Si fra til prøveansvarlig." in text_of(page)
+    line = f"{name}, plass 1: To leveringer er i strid med hverandre. Den første er beholdt."
+    assert f'<a href="{ROOM}/seats/100234">{line}</a>' in page.text
 
 
 async def test_the_pcs_own_word_of_a_conflict_is_shown_on_its_seat(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -46,9 +47,9 @@ async def test_the_relays_page_says_how_much_is_forwarded(lent: Lent) -> None:
     for envelope in lent.site.journal(pc, "a" * 32).write(events_of(running("reading"), pc.id)).envelopes(limit=400):
         lent.relay.keep_envelope(envelope).result()
     kept = len(lent.relay.envelopes("a" * 32))
-    assert f"Videresendt 0 av {kept}." in text_of(await desk.see(ROOM))
+    assert f"Videresendt 0 av {kept} til store." in text_of(await desk.see(ROOM))
     lent.forward()
-    assert f"Videresendt {kept} av {kept}." in text_of(await desk.see(ROOM))
+    assert f"Videresendt {kept} av {kept} til store." in text_of(await desk.see(ROOM))
 
 
 async def test_the_central_page_says_where_the_sitting_is_and_what_contradicts(lent: Lent, desk: Desk) -> None:
@@ -56,18 +57,51 @@ async def test_the_central_page_says_where_the_sitting_is_and_what_contradicts(l
     await desk.log_in("lars")
     assert "Lånt ut til relay (https://relay.test:8443)." in text_of(await desk.see(ROOM))
     course = f"{ROOM}/course"
-    assert "Åpne" not in (page := text_of(await desk.see(course)))
-    assert "Bare når relay ikke kan levere. To lister kan finnes etterpå: ta den ut av rommet." in page
+    page = text_of(await desk.see(course))
+    assert "Åpne prøvepartiet" not in page
+    assert (
+        "Gjør det bare når relay er borte eller ødelagt. To lister kan finnes etterpå: ta relay ut av rommet." in page
+    )
     await desk.press(f"{ROOM}/do/take_back", course, reason="stjålet")
     assert lent.central.audit(COMMAND_LINE, sitting="s1")[-1].act == "take_back"
-    assert "Bare når relay ikke kan levere" not in text_of(await desk.see(course))
+    assert "er borte eller ødelagt" not in text_of(await desk.see(course))
     told = text_of(await desk.see(ROOM))
     assert "Tatt tilbake fra relay uten at den leverte: stjålet. To lister kan finnes." in told
     assert "har to gjennomføringer" not in told
     lent.central.open_sitting(lent.site.leader, "s1")
     for attempt in ("a" * 32, "b" * 32):
         await lent.pcs[0].ask("POST", "/v1/progress", lent.pcs[0].report(attempt=attempt))
-    assert "Kandidat 100234 har to gjennomføringer av samme delprøve." in text_of(await desk.see(ROOM))
+    assert ", plass 1: Det finnes to gjennomføringer av samme delprøve." in text_of(await desk.see(ROOM))
+
+
+async def test_a_lent_sitting_offers_nothing_here_but_the_way_there(lent: Lent, desk: Desk) -> None:
+    """Every act would be refused: none is shown, on no page; where it is done is one press away."""
+    assert lent.site is desk.site
+    await desk.log_in("lars")
+    for path in (ROOM, f"{ROOM}/seats/100234", f"{ROOM}/attendance", f"{ROOM}/course"):
+        page = await desk.see(path)
+        assert f'href="https://relay.test:8443{ROOM}"' in page.text, path
+        acts = set(re.findall(rf'action="{ROOM}/(?:do|seats/\d+)/(\w+)"', page.text))
+        assert acts == ({"take_back", "report"} if path.endswith("course") else set()), path
+    assert "Åpne prøvepartiet" not in text_of(await desk.see(ROOM))
+    assert "Åpne prøvepartiet" in text_of(await at_relay(lent))
+
+
+async def at_relay(lent: Lent) -> httpx.Response:
+    """The relay's own room page: everything is done there."""
+    desk = desk_at_relay(lent)
+    await desk.log_in("lars")
+    return await desk.see(ROOM)
+
+
+async def test_a_relay_that_has_given_back_offers_nothing_any_more(lent: Lent) -> None:
+    desk = desk_at_relay(lent)
+    await desk.log_in("lars")
+    lent.relay.give_back(COMMAND_LINE, "s1")
+    page = await desk.see(ROOM)
+    assert "Levert tilbake til store. Alt gjøres der nå." in text_of(page)
+    assert f'href="https://central.test:8443{ROOM}"' in page.text
+    assert "Åpne prøvepartiet" not in text_of(page)
 
 
 def test_the_line_is_said_in_three_languages() -> None:
@@ -75,5 +109,9 @@ def test_the_line_is_said_in_three_languages() -> None:
         "s1", 1, "store", "https://c", is_returned=False, is_return_known=False, forwarded=3, kept=8
     )
     said = [relay_line(language, None, borrowed) for language in Language]
-    assert said == ["Videresendt 3 av 8.", "Vidaresend 3 av 8.", "Forwarded 3 of 8."]
+    assert [line.split(".")[0] for line in said] == [
+        "Videresendt 3 av 8 til store",
+        "Vidaresend 3 av 8 til store",
+        "Forwarded 3 of 8 to store",
+    ]
     assert relay_line(Language.NB, None, None) == ""

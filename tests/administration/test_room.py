@@ -136,7 +136,7 @@ async def test_the_list_is_signed_when_everyone_has_an_outcome(desk: Desk) -> No
 
 async def test_closing_asks_for_a_reason_while_someone_writes(desk: Desk) -> None:
     pc = await running(desk)
-    assert "1 er ikke ferdige" in text_of(await desk.see(f"{ROOM}/course"))
+    assert "Ikke ferdige: 1." in text_of(await desk.see(f"{ROOM}/course"))
     refused = await desk.press(f"{ROOM}/do/close")
     assert refused.status_code == 409
     assert "skriv hva som skjedde" in text_of(refused)
