@@ -174,10 +174,10 @@ class Database:
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
+        self._readers.dispose()  # first: the last to leave SQLite's file carries the log over, which a reader may not
         if self._connection is not None:
             self._connection.close()
         self._writer.dispose()
-        self._readers.dispose()
 
     def _serve(self) -> None:
         is_busy = False

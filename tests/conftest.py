@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from proverom.rules import catalogue, read_rules
 
 if TYPE_CHECKING:
+    from tests.postgres import Postgres
     from tests.proof import Trial
 
 NO_SKIPS = os.environ.get("PROVEROM_NO_SKIPS") == "1"
@@ -65,6 +66,18 @@ def proof() -> Callable[..., AbstractContextManager[Trial]]:
     from tests.proof import run_proof
 
     return run_proof
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this process's own, started when the first test asks for it."""
+    from tests.postgres import VERSIONS, memory_place, programs, running_postgres
+
+    found = programs()
+    if found is None:
+        pytest.skip(f"PostgreSQL's programs are not installed under {VERSIONS} (Debian: postgresql)")
+    with running_postgres(found, place=memory_place()) as server:
+        yield server
 
 
 def _why_qt_cannot_start() -> str | None:

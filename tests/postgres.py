@@ -17,6 +17,8 @@ from typing import Any, cast
 
 import psycopg
 
+from proverom.virtual import mortal
+
 VERSIONS = Path("/usr/lib/postgresql")
 START_SECONDS = 30.0
 ROOM_BYTES = 2**30
@@ -72,9 +74,10 @@ class Postgres:
     def start(self, **changes: str) -> None:
         """Start it, with ``changes`` to `SETTINGS`, and wait until it answers."""
         options = [word for name, value in {**SETTINGS, **changes}.items() for word in ("-c", f"{name}={value}")]
+        words = [f"{self._bin / 'postgres'}", "-D", f"{self.data}", "-k", f"{self._folder}", *options]
         with (self._folder / "log").open("ab") as log:
-            words = [self._bin / "postgres", "-D", self.data, "-k", self._folder, *options]
-            started = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True, **self._as_user())
+            # It ends with the thread that starts it, so that none outlives a test run that was killed.
+            started = subprocess.Popen(mortal(words), stdout=log, stderr=log, start_new_session=True, **self._as_user())
         process = cast("subprocess.Popen[bytes]", started)
         self._process = process
         end = time.monotonic() + START_SECONDS
@@ -102,10 +105,11 @@ class Postgres:
         while any(_lives(pid) for pid in family):
             time.sleep(0.005)
 
-    def create(self, template: str = "template1") -> str:
-        """A new database, a copy of ``template``; its name."""
-        self._made += 1
-        name = f"d{self._made}"
+    def create(self, template: str = "template1", *, name: str = "") -> str:
+        """A new database, a copy of ``template``; its name, the next of this server's own where none is given."""
+        if not name:
+            self._made += 1
+            name = f"d{self._made}"
         self.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"')
         return name
 

@@ -66,10 +66,10 @@ def _copy_rows(source: Engine, target: Engine) -> dict[str, int]:
                 if writing.execute(select(func.count()).select_from(table)).scalar_one():
                     raise SetUpError(table.name, "has rows already", "Name an empty database; nothing is overwritten.")
                 counts[table.name] = 0
-                rows = reading.execute(select(table).execution_options(stream_results=True))
-                for part in rows.mappings().partitions(_ROWS_AT_ONCE):
-                    writing.execute(insert(table), [dict(row) for row in part])
-                    counts[table.name] += len(part)
+                with reading.execute(select(table).execution_options(stream_results=True)) as rows:
+                    for part in rows.mappings().partitions(_ROWS_AT_ONCE):
+                        writing.execute(insert(table), [dict(row) for row in part])
+                        counts[table.name] += len(part)
             if target.dialect.name == "postgresql":
                 _go_on_counting(writing)
     finally:

@@ -93,10 +93,11 @@ def see_one_state(session: Session) -> None:
 
 def _emit_deliveries(session: Session, sitting: str, emit: Emit) -> None:
     envelopes = select(KeptEnvelope).where(KeptEnvelope.sitting == sitting).order_by(col(KeptEnvelope.id))
-    for row in session.exec(envelopes.execution_options(yield_per=_ROWS_AT_ONCE)):
-        name = place_ref(row.attempt, row.segment, row.first, row.last)
-        emit(f"envelopes/{name}.envelope", as_bytes(row.data))
-        emit(f"receipts/{name}.receipt", as_bytes(row.receipt))
+    with session.exec(envelopes.execution_options(yield_per=_ROWS_AT_ONCE)) as rows:
+        for row in rows:
+            name = place_ref(row.attempt, row.segment, row.first, row.last)
+            emit(f"envelopes/{name}.envelope", as_bytes(row.data))
+            emit(f"receipts/{name}.receipt", as_bytes(row.receipt))
     conflicts = session.exec(select(Conflict).where(Conflict.sitting == sitting).order_by(col(Conflict.id))).all()
     for row in conflicts:
         emit(f"conflicts/{conflict_ref(row)}.envelope", as_bytes(row.data))

@@ -85,17 +85,18 @@ class LogBook:
         is_new = self.tiles.size == 0
         known = max(self.tiles.size - 1, 0)
         query = select(_LEAVES.c.number, _LEAVES.c.leaf).where(_LEAVES.c.number >= known)
-        found = session.connection().execute(query.order_by(_LEAVES.c.number).execution_options(stream_results=True))
+        query = query.order_by(_LEAVES.c.number).execution_options(stream_results=True)
         expected = known
-        for rows in found.partitions(_READ_AT_ONCE):
-            leaves = [row.leaf for row in rows]
-            if [row.number for row in rows] != list(range(expected, expected + len(rows))):
-                raise LogBrokenError(problem=f"a leaf after number {expected} is missing")
-            if not is_new and expected == known and leaves[0] != self._last_leaf:
-                raise LogBrokenError(problem=f"leaf {known} was changed while the store was running")
-            self.tiles.extend(leaves[1:] if not is_new and expected == known else leaves)
-            expected += len(rows)
-            self._last_leaf = leaves[-1]
+        with session.connection().execute(query) as found:
+            for rows in found.partitions(_READ_AT_ONCE):
+                leaves = [row.leaf for row in rows]
+                if [row.number for row in rows] != list(range(expected, expected + len(rows))):
+                    raise LogBrokenError(problem=f"a leaf after number {expected} is missing")
+                if not is_new and expected == known and leaves[0] != self._last_leaf:
+                    raise LogBrokenError(problem=f"leaf {known} was changed while the store was running")
+                self.tiles.extend(leaves[1:] if not is_new and expected == known else leaves)
+                expected += len(rows)
+                self._last_leaf = leaves[-1]
         if expected < self.tiles.size:
             raise LogBrokenError(problem=f"it had {self.tiles.size} leaves while the store was running, now {expected}")
         if self.last is None:

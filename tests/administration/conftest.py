@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,38 +13,24 @@ from administration.site import extend
 from centralstore.service import build_app
 from itembank.keyring import KeyFolder
 from tests.administration.staff import Desk
-from tests.centralstore.place import Site, enter, furnish, norskprove_package
+from tests.centralstore.place import Site, enter
+from tests.stores import anyio_backend, authority, package, pytest_configure, pytest_generate_tests, site_folder, stores
+
+__all__ = [
+    "anyio_backend",
+    "authority",
+    "package",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "site_folder",
+    "stores",
+]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> KeyFolder:
-    keys = KeyFolder(tmp_path_factory.mktemp("authority"))
-    keys.create(1, 1)
-    return keys
-
-
-@pytest.fixture(scope="session")
-def package(authority: KeyFolder) -> bytes:
-    return norskprove_package(authority)
-
-
-@pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory, authority: KeyFolder, package: bytes) -> Path:
-    folder = tmp_path_factory.mktemp("furnished")
-    furnish(folder, authority, package)
-    return folder
-
-
-@pytest.fixture
-def site(tmp_path: Path, furnished: Path, authority: KeyFolder, package: bytes) -> Iterator[Site]:
+def site(site_folder: Path, authority: KeyFolder, package: bytes) -> Iterator[Site]:
     """A store with a planned sitting of three candidates, staff, and the staff pages."""
-    shutil.copytree(furnished, tmp_path, dirs_exist_ok=True)
-    made = enter(tmp_path, authority, package)
+    made = enter(site_folder, authority, package)
     app = build_app(made.store)
     extend(app, made.store)
     made.http = httpx.AsyncClient(

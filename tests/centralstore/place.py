@@ -205,6 +205,13 @@ class Site:
     package: bytes
     pcs: list[Pc] = field(default_factory=list)
 
+    def reopen(self) -> None:
+        """As after a restart of a store that was closed; the PCs go on with it."""
+        self.store = Store.open(self.folder / "store", clock=self.clock)
+        self.http = client_of(self.store)
+        for pc in self.pcs:
+            pc.http = self.http
+
     # --- people -------------------------------------------------------------------------------------------------------
 
     def actor(self, user: str) -> Actor:
@@ -334,9 +341,13 @@ def enter(folder: Path, keys: KeyFolder, package: bytes) -> Site:
     """The furnished store in ``folder``, opened an hour before its sitting; close its store afterwards."""
     clock = Clock(OPENED_MS)
     store = Store.open(folder / "store", clock=clock)
+    return Site(folder, keys, clock, store, client_of(store), package)
+
+
+def client_of(store: Store) -> httpx.AsyncClient:
+    """A client of the store's application, in this process."""
     transport = httpx.ASGITransport(app=build_app(store), raise_app_exceptions=False)
-    http = httpx.AsyncClient(transport=transport, base_url="https://store.test")
-    return Site(folder, keys, clock, store, http, package)
+    return httpx.AsyncClient(transport=transport, base_url="https://store.test")
 
 
 def norskprove_package(keys: KeyFolder) -> bytes:

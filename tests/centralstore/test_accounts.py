@@ -10,6 +10,7 @@ from centralstore.rights import COMMAND_LINE
 from centralstore.store.accounts import FREE_TRIES, SESSION_MS
 from centralstore.words import Role
 from tests.centralstore.place import PASSWORD, Site
+from tests.stores import rows_of
 
 
 @pytest.mark.rule("NP-3.2-4")
@@ -74,8 +75,12 @@ def test_access_is_given_by_a_test_manager_for_the_own_site_only(site: Site) -> 
 def test_no_password_stands_in_the_database(site: Site) -> None:
     site.store.close()
     files = [path.read_bytes() for path in site.store.folder.path.glob("store.sqlite*")]
-    assert files
-    assert not any(PASSWORD.encode() in data or "blå stol 41".encode() in data for data in files)
+    rows = rows_of(site.store.folder.path)
+    assert len(rows["account"]) == len(rows["candidate"]) == 3
+    for password in (PASSWORD, "blå stol 41"):
+        assert not any(password.encode() in data for data in files)
+        assert password not in repr(rows)
+        assert repr(password.encode())[2:-1] not in repr(rows)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -15,19 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool, create_engine
+from sqlmodel import select
 
 from centralstore.commands import main
 from centralstore.errors import RestoreRefusedError, SetUpError
 from centralstore.evidence.backup import Backup, Manifest, make_backup, make_recovery_key, restore
 from centralstore.evidence.bundle import OutFolder, export_bundle
 from centralstore.evidence.witness import read_public
+from centralstore.folder import open_folder
 from centralstore.rights import COMMAND_LINE
 from centralstore.store import Store
+from centralstore.tables import KeptEnvelope
 from sync.client import StoreClient
 from sync.keys import BoxKey, BoxPublic, random_key
 from tests.centralstore.place import Clock, Pc, Site, events_of
 from tests.centralstore.test_server import ROOT, now_utc_ms
 from tests.postgres import Postgres
+from tests.stores import rows_of
 from tests.strategies import running
 from verifier.main import main as verify
 
@@ -78,12 +82,6 @@ def left(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if "backup" in path.name]
 
 
-def rows(folder: Path) -> list[str]:
-    """Every row of a closed store's SQLite file, as SQL."""
-    with sqlite3.connect(f"file:{folder / 'store.sqlite'}?mode=ro", uri=True) as database:
-        return list(database.iterdump())
-
-
 async def test_a_restored_store_is_the_store_and_its_check_export_and_verifier_find_nothing(
     site: Site, vault: Vault, tmp_path: Path
 ) -> None:
@@ -92,7 +90,7 @@ async def test_a_restored_store_is_the_store_and_its_check_export_and_verifier_f
     site.store.close()
     told = restore(made.path, tmp_path / "again", recovery=vault.private)
     assert told == made.manifest
-    assert rows(tmp_path / "again") == rows(site.store.folder.path)
+    assert rows_of(tmp_path / "again") == rows_of(site.store.folder.path)
     before = {path.relative_to(site.store.folder.path): path for path in site.store.folder.path.rglob("*")}
     for path in (tmp_path / "again").rglob("*"):
         if path.is_file() and path.name not in {"store.sqlite", "store.json"}:
@@ -130,11 +128,11 @@ async def test_a_backup_without_keys_needs_the_folder_they_are_kept_in(site: Sit
     with pytest.raises(RestoreRefusedError, match="private keys cannot be had"):
         restore(made.path, tmp_path / "again")
     restore(made.path, tmp_path / "again", keys=folder)
-    assert rows(tmp_path / "again") == rows(folder)
+    assert rows_of(tmp_path / "again") == rows_of(folder)
 
 
 async def test_another_recovery_key_and_another_stores_keys_restore_nothing(
-    site: Site, vault: Vault, tmp_path: Path, furnished: Path
+    site: Site, vault: Vault, tmp_path: Path
 ) -> None:
     made = backed_up(site, vault, tmp_path / "backup.tar")
     with pytest.raises(RestoreRefusedError, match="cannot be opened with this key"):
@@ -179,7 +177,7 @@ async def test_no_changed_cut_or_spliced_backup_is_ever_restored_as_something_el
     await filled(site)
     data = backed_up(site, vault, tmp_path / "backup.tar").path.read_bytes()
     site.store.close()
-    expected, chance, refused = rows(site.store.folder.path), random.Random(7), 0
+    expected, chance, refused = rows_of(site.store.folder.path), random.Random(7), 0
     for number in range(60):
         changed = bytearray(data)
         place = chance.randrange(len(data))
@@ -197,7 +195,7 @@ async def test_no_changed_cut_or_spliced_backup_is_ever_restored_as_something_el
             refused += 1
             assert not again.exists()
         else:  # the change hit what carries no content: padding, or a date in a file's header
-            assert rows(again) == expected
+            assert rows_of(again) == expected
     assert refused > 40
 
 
@@ -225,8 +223,9 @@ class Load:
 
 
 def kept(folder: Path) -> set[bytes]:
-    with sqlite3.connect(f"file:{folder / 'store.sqlite'}?mode=ro", uri=True) as database:
-        return {row[0] for row in database.execute("select data from keptenvelope")}
+    engine = create_engine(open_folder(folder).database_url, poolclass=NullPool)
+    with engine.connect() as database:
+        return set(database.execute(select(KeptEnvelope.data)).scalars())
 
 
 SERVE = """

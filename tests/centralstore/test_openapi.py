@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -37,6 +35,7 @@ from itembank.keyring import KeyFolder
 from sync.canonical import MAX_INT, canonical_bytes
 from tests.centralstore.place import Pc, Site, enter
 from tests.proof import Trial
+from tests.stores import Stores
 
 CHECKS: Final = [
     not_a_server_error,
@@ -77,11 +76,14 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(
-    tmp_path_factory: pytest.TempPathFactory, furnished: Path, authority: KeyFolder, package: bytes
+    tmp_path_factory: pytest.TempPathFactory, stores: Stores, database_kind: str, authority: KeyFolder, package: bytes
 ) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("openapi")
-    shutil.copytree(furnished, folder, dirs_exist_ok=True)
-    site = enter(folder, authority, package)
+    with stores.furnished(database_kind, tmp_path_factory.mktemp("openapi")) as folder:
+        yield from served(enter(folder, authority, package))
+
+
+def served(site: Site) -> Iterator[Service]:
+    """A service that has taken in some envelopes."""
     loop = asyncio.new_event_loop()
     pc = loop.run_until_complete(site.open_pc("reading"))
     journal = site.journal(pc, ATTEMPT).write_keys(3)

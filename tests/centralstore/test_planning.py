@@ -9,6 +9,7 @@ import pytest
 from centralstore.errors import FieldError, NoRightError, NotFoundError, NotNowError, TakenError
 from centralstore.records import NewCandidate, NewEnrolment, NewPlace, PlannedPart
 from centralstore.rights import COMMAND_LINE
+from itembank.keyring import KeyFolder
 from tests.centralstore.place import ALL_PARTS, START_MS, Site, hunter_package, new_sitting, plan
 
 MINUTE = 60_000
@@ -109,8 +110,13 @@ def test_nobody_is_added_to_a_closed_sitting(site: Site) -> None:
         site.store.add_place(site.manager, NewPlace("s1", "100300", 9, ALL_PARTS))
 
 
-def test_another_exam_needs_nothing_but_its_release(site: Site) -> None:
-    site.store.add_release(COMMAND_LINE, hunter_package(site.keys))
+@pytest.fixture(scope="module")
+def hunter(authority: KeyFolder) -> bytes:
+    return hunter_package(authority)
+
+
+def test_another_exam_needs_nothing_but_its_release(site: Site, hunter: bytes) -> None:
+    site.store.add_release(COMMAND_LINE, hunter)
     theory = PlannedPart("theory", START_MS, START_MS + 60 * MINUTE)
     site.store.create_sitting(
         site.manager, new_sitting(id="h1", programme="hunter-test", releases=("hunter-test.v1",), parts=(theory,))

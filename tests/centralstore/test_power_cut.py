@@ -23,7 +23,7 @@ from sync.envelope import verify
 from tests.centralstore.place import Pc, Site
 from tests.proof import Proof
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sqlite]
 
 SECTOR = 512
 LOG_HEADER = 32

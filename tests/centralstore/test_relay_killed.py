@@ -25,7 +25,7 @@ from tests.centralstore.place import Site, events_of
 from tests.proof import Proof, Trial
 from tests.strategies import running
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sqlite]
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_S = 1.2
 """A whole forwarding of this sitting takes about a second on a quiet machine."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,8 +20,10 @@ from sync.errors import WrongSignatureError
 from sync.keys import SigningKey
 from sync.passwords import TEST_COST
 from sync.tree import leaf_hash
+from tests.centralstore.administrator import administrator
 from tests.centralstore.place import START_MS, Clock
 from tests.centralstore.test_server import start
+from tests.stores import Stores
 
 
 @dataclass
@@ -59,18 +59,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, clock: Clock) -> Callable[[], Store]:
+def opened(tmp_path: Path, clock: Clock, stores: Stores, database_kind: str) -> Iterator[Callable[[], Store]]:
     """Opens the store; one that is open is closed first."""
-    init_folder(tmp_path / "store", cost=TEST_COST)
-    stores: list[Store] = []
+    made: list[Store] = []
 
     def again() -> Store:
-        if stores:
-            stores.pop().close()
-        stores.append(Store.open(tmp_path / "store", clock=clock))
-        return stores[0]
+        if made:
+            made.pop().close()
+        made.append(Store.open(tmp_path / "store", clock=clock))
+        return made[0]
 
-    return again
+    with stores.database(database_kind) as database:
+        init_folder(tmp_path / "store", database=database, cost=TEST_COST)
+        yield again
+        if made:
+            made.pop().close()
 
 
 @pytest.fixture
@@ -86,8 +89,8 @@ def act(store: Store, times: int = 1) -> None:
 def close_and_change(store: Store, statement: str, *values: object) -> None:
     """Change the database as its administrator can: with SQL and no key."""
     store.close()
-    with sqlite3.connect(store.folder.path / "store.sqlite") as database:
-        database.execute(statement, values)
+    with administrator(store.folder.path) as admin:
+        admin.run(statement, *values)
 
 
 def test_a_log_that_goes_on_is_signed_at_every_look(
@@ -108,20 +111,18 @@ def test_a_log_that_goes_on_is_signed_at_every_look(
 
 
 def test_an_older_copy_of_the_whole_database_is_seen_by_the_witness_and_by_nobody_at_the_store(
-    opened: Callable[[], Store], witness: Witness, clock: Clock, tmp_path: Path
+    opened: Callable[[], Store], witness: Witness, clock: Clock, stores: Stores, tmp_path: Path
 ) -> None:
     source = Direct(opened())
     act(source.store, 3)
     source.store.checkpoint()
     source.store.close()
-    shutil.copy(tmp_path / "store/store.sqlite", tmp_path / "older.sqlite")
-    source.store = opened()
-    act(source.store, 2)
-    witness.look(source, source.store.log_key, clock.now_ms)
-    source.store.close()
-    for name in ("store.sqlite-wal", "store.sqlite-shm"):
-        (tmp_path / "store" / name).unlink(missing_ok=True)
-    shutil.copy(tmp_path / "older.sqlite", tmp_path / "store/store.sqlite")
+    with stores.copied(tmp_path / "store", tmp_path / "older") as older:
+        source.store = opened()
+        act(source.store, 2)
+        witness.look(source, source.store.log_key, clock.now_ms)
+        source.store.close()
+        stores.put_back(older, tmp_path / "store")
     source.store = opened()
     source.store.checkpoint()  # the store itself sees nothing wrong
     with pytest.raises(ForkedLogError, match="an older copy is back"):
@@ -295,9 +296,8 @@ def test_another_organisation_watches_a_running_store_by_its_address_ca_and_log_
         process.communicate()
     status, told = look()
     assert (status, "gives no usable answer" in told) == (1, True)
-    with sqlite3.connect(folder / "store.sqlite") as database:
-        database.execute("update audit set user = 'vera'")
-    database.close()
+    with administrator(folder) as admin:
+        admin.run("update audit set \"user\" = 'vera'")
     status, told = run("check-log", str(folder))
     assert status == 1
     assert "it was changed afterwards" in told
