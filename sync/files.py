@@ -137,7 +137,7 @@ class DiskFiles:
 
     def create(self, path: Path, size: int) -> OpenFile:
         """See `Files.create`."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
         file = DiskFile(descriptor)
         try:
@@ -167,7 +167,7 @@ class DiskFiles:
 
     def replace(self, path: Path, data: bytes) -> None:
         """See `Files.replace`."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         fresh = path.with_name(path.name + ".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
         try:
@@ -192,6 +192,14 @@ class DiskFiles:
         while not present.exists():
             present = present.parent
         return shutil.disk_usage(present).free
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it where there are none; their names are durable when this returns."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from sync.canonical import canonical_bytes, plain_of
-from sync.envelope import Claim, pack, verify
+from sync.envelope import MAX_ENVELOPE_BYTES, Claim, next_range, pack, verify
 from sync.errors import DamagedError
-from sync.segment import NO_HASH
-from tests.sync.examples import scanned, signing
+from sync.segment import NO_HASH, scan_segment
+from tests.sync.examples import scanned, signing, written
 
 KEY = signing("pc-07")
 
@@ -165,3 +165,34 @@ def test_the_two_headers_of_an_envelope_must_say_the_same(name: str) -> None:
     forger.said[name] = 7 if name == "ordinal" else "0" * 32
     with pytest.raises(DamagedError, match=f"differ in '{name}'"):
         verify(forger.signed(), KEY.public)
+
+
+def test_sealed_keys_in_another_spelling_are_refused_though_no_signature_covers_them() -> None:
+    data = Forger.of_three().signed()
+    (length,) = struct.unpack(">I", data[-len(canonical_bytes(Forger.of_three().keys)) - 4 :][:4])
+    whole, keys = data[: -length - 4], data[-length:]
+    for spelling in (keys + b"\n", keys.replace(b",", b", ", 1), keys.replace(b'"answers"', b'"\\u0061nswers"', 1)):
+        with pytest.raises(DamagedError):
+            verify(whole + _block(spelling), KEY.public)
+
+
+def test_what_is_longer_than_any_envelope_is_refused_before_it_is_looked_at() -> None:
+    with pytest.raises(DamagedError, match=f"{MAX_ENVELOPE_BYTES + 1} bytes where {MAX_ENVELOPE_BYTES} is the most"):
+        Claim(bytes(MAX_ENVELOPE_BYTES + 1))
+
+
+def test_a_record_that_breaks_the_chain_on_the_disk_begins_an_envelope_of_its_own() -> None:
+    """Somebody changed the file: what is whole on both sides of it still travels, and the break is there to see."""
+    one, data = written([b"one", b"two", b"three", b"four"])
+    scan, other = scan_segment(data), scan_segment(written([b"strange"] * 4)[1])
+    spliced = b"".join(record.raw for record in (*scan.records[:2], other.records[2], scan.records[3]))
+    changed = scan_segment(data[: data.index(scan.records[0].raw)] + spliced)
+    assert changed.broken_chain == (2, 3)
+    ranges, first = list[tuple[int, int]](), 0
+    while (found := next_range(changed, first)) is not None:
+        ranges.append(found)
+        first = found[1] + 1
+    assert ranges == [(0, 1), (2, 2), (3, 3)]
+    sent = [verify(pack(changed, *each, NO_HASH, KEY), KEY.public) for each in ranges]
+    assert [each.header.before == "" for each in sent] == [False, True, True]
+    assert one.header.segment == sent[0].header.segment

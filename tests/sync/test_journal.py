@@ -13,7 +13,7 @@ from sync.errors import DamagedError, SyncUsageError
 from sync.files import DiskFiles, write_whole
 from sync.journal import Journal, attempts_in, erase_stream, read_segment, recover
 from sync.outbox import Outbox
-from sync.segment import KEY_TIMINGS, Binding, encode_preamble, scan_segment
+from sync.segment import KEY_TIMINGS, Binding, Link, encode_preamble, scan_segment
 from sync.writer import Disk, JournalWriter
 from tests.proof import Proof
 from tests.sync.examples import (
@@ -65,10 +65,27 @@ def test_what_was_read_after_a_restart_survives_the_next_power_cut() -> None:
     writer = JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=small_disk(disk))
     for number in range(4):
         writer.append(answer(number), utc_ms=NOW)
+    cuts = [disk.as_it_is().power_cut(random.Random(seed)) for seed in range(40)]
+    assert min(recover(FOLDER, BINDING.attempt, files=cut).segments[0].scan.count for cut in cuts) < 4
     found = recover(FOLDER, BINDING.attempt, files=disk)
     assert found.segments[0].scan.count == 4
-    after = disk.power_cut(random.Random(3))
-    assert recover(FOLDER, BINDING.attempt, files=after).segments[0].scan.count == 4
+    for seed in range(40):
+        after = disk.as_it_is().power_cut(random.Random(seed))
+        assert recover(FOLDER, BINDING.attempt, files=after).segments[0].scan.count == 4
+
+
+def test_a_run_that_wrote_nothing_is_not_what_the_next_one_follows() -> None:
+    """Its segment has no record, so it never travels: nobody but this PC would find what was to be followed."""
+    disk = SimulatedDisk()
+    for count in (3, 0, 0, 1):
+        writer = JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=small_disk(disk))
+        for number in range(count):
+            writer.append(answer(number), utc_ms=NOW)
+        writer.close()
+    found = recover(FOLDER, BINDING.attempt, files=disk)
+    first, last = found.segments[0].scan, found.segments[-1].scan
+    assert (last.header.ordinal, len(found.segments)) == (3, 4)
+    assert last.header.previous == Link(segment=first.header.segment, count=3, head=first.head.hex())
 
 
 def test_unreadable_files_are_named_and_the_others_read() -> None:

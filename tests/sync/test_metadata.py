@@ -344,6 +344,21 @@ def test_a_package_is_opened_only_when_the_list_names_this_very_one(scene: Scene
         trust.verify(package(3).manifest, now_utc_ms=NOW + 14 * DAY_MS)
 
 
+@pytest.mark.parametrize("field", ["release", "series", "version"])
+def test_a_package_that_says_another_name_than_the_list_is_not_opened(scene: Scene, place: Path, field: str) -> None:
+    """Whoever keeps the list wrote one release's hash beside another's name: an older one under a newer name."""
+    trust = trusting(scene, place)
+    genuine = package(3).manifest
+    found = trust.current.releases["norskprove-3"]
+    other = {"series": "other", "version": 4}
+    listed = replace(found, listed=found.listed.model_copy(update={field: other[field]} if field in other else {}))
+    name = "norskprove-4" if field == "release" else "norskprove-3"
+    listed = replace(listed, release=name)
+    mixed = replace(trust, release=name, current=replace(trust.current, releases={name: listed}))
+    with pytest.raises(NotCurrentError, match="says another release, series or version than the list"):
+        mixed.verify(genuine, now_utc_ms=NOW)
+
+
 def test_a_file_is_the_one_listed_to_the_last_byte(scene: Scene, place: Path) -> None:
     from sync.package import encode_package
 

@@ -381,8 +381,50 @@ def test_too_little_room_refuses_to_begin_but_not_to_go_on() -> None:
     writer.append(answer(0), utc_ms=NOW)
     writer.commit()
     disk.free = 0
-    begin(disk).append(answer(1), utc_ms=NOW)
+    again = JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=Disk(files=disk))
+    again.append(answer(1), utc_ms=NOW)
     assert numbers(disk) == [0, 1]
+
+
+def test_what_was_not_committed_is_when_the_writer_is_closed() -> None:
+    disk = SimulatedDisk()
+    writer = begin(disk)
+    for number in range(20):
+        writer.append(answer(number), utc_ms=NOW)
+    writer.close()
+    for seed in range(20):
+        assert numbers(disk.as_it_is().power_cut(random.Random(seed))) == list(range(20))
+
+
+def test_a_sync_that_ends_after_its_file_was_given_up_takes_nothing_from_the_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An append fails in another thread while the old file is being synced; then the new file's first sync fails."""
+    fails: list[str] = []
+    disk = SimulatedDisk(
+        lambda _, operation: FAULTS["EIO"] if operation in fails and not fails.remove(operation) else None
+    )
+    writer = begin(disk)
+    for number in range(3):
+        writer.append(answer(number), utc_ms=NOW)
+    sync = writer._journal.sync
+
+    def append_that_fails() -> None:
+        fails.append("write")
+        for number in (3, 4, 5):
+            writer.append(answer(number), utc_ms=NOW)
+
+    def slow_sync() -> None:
+        sync()
+        elsewhere(append_that_fails)
+
+    monkeypatch.setattr(writer._journal, "sync", slow_sync)
+    durable = writer.commit()
+    assert durable == writer.durable_position == Position(1, 3)
+    fails.append("sync")
+    assert writer.commit() == Position(2, 1)
+    for seed in range(20):
+        assert numbers(disk.as_it_is().power_cut(random.Random(seed))) == list(range(6))
 
 
 def test_a_disk_that_refuses_the_first_write_is_told_and_nothing_is_begun() -> None:
