@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from centralstore.words import (
     Attendance,
@@ -366,6 +367,30 @@ class ContradictionView:
 
 
 @dataclass(frozen=True, slots=True)
+class LateRowView:
+    """A row that a relay told of a sitting that it gave no more; ``row`` is plain data of `centralstore.relay.rows`."""
+
+    relay: str
+    kind: str
+    source: str
+    row: dict[str, Any]
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """A revoked PC of which staff lets in, as evidence, what it holds of a sitting; ``envelopes`` since, by attempt."""
+
+    sitting: str
+    device: str
+    name: str
+    by: str
+    reason: str
+    at_ms: int
+    envelopes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class AuditView:
     """One act in the log."""
 
@@ -432,7 +457,8 @@ class Enrolled:
 class Known:
     """What the store itself knows of a sitting: roster by (candidate, part), orders by number, PCs' keys.
 
-    ``leaders`` are the user names, casefolded, of those who may unlock a screen at the PC itself.
+    ``leaders`` are the user names, casefolded, of those who may unlock a screen at the PC itself; ``evidence`` is what
+    came of revoked PCs.
     """
 
     sitting: str
@@ -440,3 +466,4 @@ class Known:
     orders: Mapping[int, Order]
     devices: Mapping[str, VerifyKey]
     leaders: frozenset[str] = frozenset()
+    evidence: tuple[EvidenceView, ...] = ()

@@ -60,6 +60,7 @@ class Act(StrEnum):
     LEND = "lend the sitting to a relay"
     TAKE_BACK = "take the sitting back without the relay's return"
     BORROW = "borrow or give back a sitting"
+    ACCEPT_EVIDENCE = "let in as evidence what a revoked PC still holds"
 
 
 _MANAGERS = frozenset({Role.TEST_MANAGER, Role.COMMAND})
@@ -95,6 +96,7 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.LEND: _MANAGERS,
     Act.TAKE_BACK: _LEADERS,
     Act.BORROW: _LEADERS,
+    Act.ACCEPT_EVIDENCE: _MANAGERS,
 }
 """Results are held: no role of a test site sees them before release (reglement 6.5)."""
 

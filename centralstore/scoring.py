@@ -77,6 +77,7 @@ def replay_attempt(
         _finding(f"journal.{fault.kind}", fault.sentence, segment=fault.segment) for fault in bundle.faults
     ]
     events = bundle.events
+    findings += _of_revoked(attempt, known)
     begun = events[0] if events and isinstance(events[0], AttemptBegun) else None
     if begun is None:
         findings.append(_finding("no_beginning", "The journal does not begin with the candidate's log-in."))
@@ -236,6 +237,21 @@ def _against_roster(begun: AttemptBegun, attempt: str, package: Package, known: 
         _finding(f"roster.{field}", f"The journal says {field} '{found}', the store knows '{expected}'.")
         for field, expected, found in checks
         if expected != found
+    ]
+
+
+def _of_revoked(attempt: str, known: Known) -> list[Finding]:
+    """What of the attempt was let in, as evidence, from PCs that were revoked."""
+    return [
+        _finding(
+            "evidence.revoked_pc",
+            f"{each.envelopes[attempt]} of its envelopes came from PC {each.device} after it was revoked; "
+            f"{each.by} let them in as evidence: {each.reason}",
+            device=each.device,
+            at_ms=each.at_ms,
+        )
+        for each in known.evidence
+        if each.envelopes.get(attempt)
     ]
 
 

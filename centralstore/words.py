@@ -95,9 +95,11 @@ class LendingState(StrEnum):
 
 
 class ContradictionKind(StrEnum):
-    """What two stores tell differently of one sitting."""
+    """What two stores tell differently of one sitting; the last two count for nothing and are shown as evidence."""
 
     ORDER = "order"
     ATTENDANCE = "attendance"
     CANDIDATE = "candidate"
     TWO_ATTEMPTS = "two_attempts"
+    LATE_ROW = "late_row"
+    EVIDENCE = "evidence"

@@ -98,9 +98,10 @@ class Lines:
             self._folder.write(self._path(sitting, "recall"), data)
 
     def order_keys(self, sitting: str) -> tuple[VerifyKey, ...]:
-        """Whose orders count in a sitting beside the home store's; also after the loan has ended."""
-        found = self._delegation(sitting)
-        return () if found is None else (VerifyKey.from_hex(found.order_key),)
+        """Whose orders count in a sitting beside the home store's, newest loan first; also after a loan has ended."""
+        found = [self._delegation(sitting), *reversed(_earlier(self._folder, sitting, self._ticket_key))]
+        keys = {each.order_key: None for each in found if each is not None}
+        return tuple(VerifyKey.from_hex(key) for key in keys)
 
     def ticket_keys(self, sitting: str) -> tuple[tuple[VerifyKey, str], ...]:
         """Whose tickets and shares of a sitting are believed now, each with the name of its tickets' high water."""
@@ -124,7 +125,7 @@ class Lines:
         now_ms = self._clock.wall_ms()
         found = open_delegation(data, sitting=sitting, ticket_key=self._ticket_key, now_utc_ms=now_ms, seen=seen)
         if found.number > seen.number:
-            self._folder.write(self._path(sitting, "delegation"), data)
+            _write_delegation(self._folder, sitting, data)
 
     def _delegation(self, sitting: str) -> Delegation | None:
         """The kept delegation, genuine, whatever its time."""
@@ -176,10 +177,31 @@ def take_delegation(folder: StateFolder, enrolment: Enrolment, path: Path, url: 
         open_delegation(data, sitting=sitting, ticket_key=key, now_utc_ms=now_utc_ms)
     except SyncError as error:
         raise SetUpError(str(error).rstrip("."), remedy="Copy the file 'delegation' of 'store lend' again.") from error
-    folder.write(folder.sitting(sitting) / "delegation", data)
+    _write_delegation(folder, sitting, data)
     if url:
         folder.write(folder.sitting(sitting) / "relay-url", url.encode("ascii", "replace"))
     return sitting
+
+
+def _write_delegation(folder: StateFolder, sitting: str, data: bytes) -> None:
+    """Keep a newer delegation; the one before stays beside it, for what its relay had signed is still on this disk."""
+    path, earlier = folder.sitting(sitting) / "delegation", folder.sitting(sitting) / "earlier"
+    before = folder.read(path)
+    if before is not None and before != data:
+        known = (folder.read(earlier) or b"").splitlines()
+        folder.write(earlier, b"\n".join((*(each for each in known if each != before), before)))
+    folder.write(path, data)
+
+
+def _earlier(folder: StateFolder, sitting: str, key: VerifyKey) -> list[Delegation]:
+    """The genuine delegations of a sitting before the newest, oldest first."""
+    found: list[Delegation] = []
+    for data in (folder.read(folder.sitting(sitting) / "earlier") or b"").splitlines():
+        try:
+            found.append(verify_delegation(data, key))
+        except SyncError as error:
+            _log.warning("an earlier delegation of sitting %s is not used: %s", sitting, error)
+    return [each for each in found if each.sitting == sitting]
 
 
 def _kept_delegation(folder: StateFolder, sitting: str, key: VerifyKey) -> Delegation | None:

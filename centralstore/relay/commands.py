@@ -1,4 +1,7 @@
-"""``store``'s commands for a room without a line: public, lend, borrow, forward, give-back, take-back, loans."""
+"""``store``'s commands for a room without a line: public, lend, borrow, forward, give-back, take-back, loans.
+
+And for what then stands open: accept-evidence.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,11 @@ def add_relay_commands(command: AddCommand) -> None:
     take.add_argument("--without-return", action="store_true", required=True, help="yes: two lists may exist then")
     take.add_argument("--by", required=True, metavar="NAME", help="test leader or test manager who decides it")
     take.add_argument("--reason", required=True)
+    accept = command("accept-evidence", _accept, "let in as evidence what a revoked PC still holds of a sitting")
+    accept.add_argument("sitting")
+    accept.add_argument("device", metavar="PC", help="its id, as 'store devices' lists it")
+    accept.add_argument("--by", required=True, metavar="NAME", help="test manager who decides it")
+    accept.add_argument("--reason", required=True)
     command("loans", _loans, "list lent and borrowed sittings, how much is forwarded, and contradictions")
 
 
@@ -118,6 +126,17 @@ def _take_back(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _accept(arguments: argparse.Namespace) -> int:
+    told = Desk(arguments.folder).ask(
+        "accept-evidence", sitting=arguments.sitting, device=arguments.device, by=arguments.by, reason=arguments.reason
+    )
+    print(
+        f"What PC {told['name']} sends of sitting {arguments.sitting} is kept from now on, as evidence: "
+        "over the network, by 'store import-envelopes' or from a relay. It is told beside every result that it touches."
+    )
+    return 0
+
+
 def _loans(arguments: argparse.Namespace) -> int:
     told = Desk(arguments.folder).ask("loans")
     for view in told["lent"]:
@@ -125,6 +144,8 @@ def _loans(arguments: argparse.Namespace) -> int:
     _tell_borrowed(told)
     for view in told["contradictions"]:
         print(f"{view['sitting']}  CONTRADICTION {view['kind']}: {view['subject']}: {view['told']}")
+    for view in told["late"]:
+        print(f"{view['sitting']}  TOLD TOO LATE by {view['relay']}: {view['kind']} {view['source']}: {view['row']}")
     return 0
 
 

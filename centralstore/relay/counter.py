@@ -70,11 +70,27 @@ def _give_back(store: Store, arguments: Answer) -> Answer:
 
 
 def _take_back(store: Store, arguments: Answer) -> Answer:
-    by, reason = str(arguments["by"]).strip(), str(arguments["reason"]).strip()
-    if not by:
-        raise FieldError("take-back", "by", "nobody is named", "Name who decides this.")
+    by, reason = _named(arguments, "take-back")
     store.take_back(COMMAND_LINE, arguments["sitting"], f"{by}: {reason}" if reason else "")
     return {}
+
+
+def _accept_evidence(store: Store, arguments: Answer) -> Answer:
+    by, reason = _named(arguments, "accept-evidence")
+    store.accept_evidence(COMMAND_LINE, arguments["sitting"], arguments["device"], f"{by}: {reason}" if reason else "")
+    return {"name": store.device_keys(arguments["device"])[0].name}
+
+
+def _named(arguments: Answer, command: str) -> tuple[str, str]:
+    """Who decides, and why.
+
+    Raises:
+        FieldError: nobody is named.
+    """
+    by, reason = str(arguments["by"]).strip(), str(arguments["reason"]).strip()
+    if not by:
+        raise FieldError(command, "by", "nobody is named", "Name who decides this.")
+    return by, reason
 
 
 def _loans(store: Store, _arguments: Answer) -> Answer:
@@ -87,6 +103,11 @@ def _loans(store: Store, _arguments: Answer) -> Answer:
             {"sitting": sitting, **asdict(view), "kind": view.kind.value}
             for sitting in sittings
             for view in store.contradictions(COMMAND_LINE, sitting)
+        ],
+        "late": [
+            {"sitting": sitting, **asdict(view)}
+            for sitting in sittings
+            for view in store.late_rows(COMMAND_LINE, sitting)
         ],
     }
 
@@ -105,5 +126,6 @@ RELAY_COMMANDS: Final[Mapping[str, Callable[[Store, Answer], Answer]]] = {
     "forward": _forward,
     "give-back": _give_back,
     "take-back": _take_back,
+    "accept-evidence": _accept_evidence,
     "loans": _loans,
 }

@@ -89,7 +89,11 @@ class CentralLine:
         self._offset_ms = 0
 
     def __enter__(self) -> Self:
-        told = self._asked("GET", "/v1/time", b"", {})
+        try:
+            told = self._asked("GET", "/v1/time", b"", {})
+        except BaseException:
+            self._http.close()
+            raise
         self._offset_ms = int(_parsed(told)["utc_ms"]) - self._store.now_ms()
         return self
 
@@ -136,20 +140,41 @@ def forward(store: Store, sitting: str, *, url: str = "", transport: httpx.BaseT
     central = store.central_of(sitting)
     done = Forwarded()
     with CentralLine(store, central, url=url, transport=transport) as line:
-        _forward_orders(store, line, sitting, done)
+        standing = _heeded(store, line, sitting)
+        _forward_orders(store, line, standing, done)
         _forward_envelopes(store, line, sitting, VerifyKey.from_hex(central.receipt_key), done)
         _forward_rows(store, line, sitting, done)
         _forward_return(store, line, sitting, done)
     return done
 
 
-def _forward_orders(store: Store, line: CentralLine, sitting: str, done: Forwarded) -> None:
-    """Orders after the last that is there; all of them where the central store's list is another one."""
+def contact(store: Store, sitting: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    """Ask the central store how a borrowed sitting stands and who was shut out, though there is nothing to bring.
+
+    Raises:
+        NotFoundError: the sitting was not borrowed.
+        CentralAwayError: no answer.
+        CentralRefusedError: it does not know this relay.
+    """
+    with CentralLine(store, store.central_of(sitting), transport=transport) as line:
+        _heeded(store, line, sitting)
+
+
+def _heeded(store: Store, line: CentralLine, sitting: str) -> RelayStanding:
+    """What the central store says of a sitting; it is obeyed before anything is brought."""
     told = line.ask("GET", f"/v1/relay/standing?sitting={sitting}").content
     try:
         standing = RelayStanding.model_validate_json(told)
     except ValidationError as error:
         raise CentralAwayError(line.url, "its answer has another form") from error
+    for sentence in store.heed(sitting, standing):
+        _LOG.warning("%s", sentence)
+    return standing
+
+
+def _forward_orders(store: Store, line: CentralLine, standing: RelayStanding, done: Forwarded) -> None:
+    """Orders after the last that is there; all of them where the central store's list is another one."""
+    sitting = standing.sitting
     is_same = store.order_sha256(sitting, standing.last_order) == standing.last_order_sha256
     after = standing.last_order if is_same else 0
     while (found := store.orders_after(sitting, after)) is not None:
@@ -238,10 +263,15 @@ def _keep_forwarding(
 
 
 def _forward_all(store: Store, transport: httpx.BaseTransport | None, brought: dict[str, int]) -> None:
-    """Forward every sitting in which something changed since it was ``brought`` over (by sitting, the bell's count)."""
+    """Forward every sitting in which something changed since it was ``brought`` over (by sitting, the bell's count).
+
+    Of one in which nothing did, and which is given here, the central store is asked all the same.
+    """
     for view in store.borrowings():
         count = store.bell.version(f"room/{view.sitting}")
         if brought.get(view.sitting) == count:
+            if not view.is_returned:
+                contact(store, view.sitting, transport=transport)
             continue
         done = forward(store, view.sitting, transport=transport)
         if not done.refused:

@@ -195,6 +195,7 @@ class RelayStanding(Message):
     """What the central store holds of a lent sitting, for the relay to go on from.
 
     ``state`` is a word of `centralstore.words.LendingState`; ``last_order_sha256`` zeros where there is no order.
+    ``revoked`` and ``withdrawn`` are the room's PCs and user names that may not be used any more.
     """
 
     sitting: Id
@@ -202,6 +203,8 @@ class RelayStanding(Message):
     state: Short
     last_order: Count
     last_order_sha256: Hash
+    revoked: Annotated[tuple[Id, ...], Field(max_length=20_000)] = ()
+    withdrawn: Annotated[tuple[Text, ...], Field(max_length=20_000)] = ()
 
 
 def telling_row(kind: str, source: str, message: Message) -> TellingRow:

@@ -11,9 +11,9 @@ from sqlmodel import Session, SQLModel, col, func, select
 from centralstore.errors import DamagedError, NotFoundError, NotNowError, TakenError
 from centralstore.records import BorrowingView
 from centralstore.relay.loan import LentCandidate, Loan, StorePublic, from_base64, open_loan
-from centralstore.relay.rows import MOST_ROWS, ROWS, TellingRow, telling_row
+from centralstore.relay.rows import MOST_ROWS, ROWS, RelayStanding, TellingRow, telling_row
 from centralstore.rights import Act, Actor
-from centralstore.store.devices import Devices
+from centralstore.store.devices import Devices, cleared_devices
 from centralstore.store.keeper import Where
 from centralstore.store.planning import get_sitting
 from centralstore.store.relayed import RelayedRows
@@ -42,7 +42,7 @@ from centralstore.tables import (
     SittingPart,
     SittingRelease,
 )
-from centralstore.words import Attendance, DeviceState, SittingState
+from centralstore.words import Attendance, DeviceState, LendingState, SittingState
 from sync.canonical import parse_model, plain_of
 from sync.delegation import Delegation, Return, relay_id, sign_return, verify_delegation
 from sync.errors import SyncDataError
@@ -54,6 +54,9 @@ from sync.segment import NO_HASH
 
 ENVELOPES_AT_ONCE: Final = 64
 ORDERS_AT_ONCE: Final = 200
+
+CENTRAL: Final = "central store"
+"""The role under which a relay logs what it learns that the central store decided."""
 
 _TABLES: Final[Mapping[str, type[SQLModel]]] = {
     "place": Place,
@@ -132,7 +135,8 @@ class Borrowed(RelayedRows, Devices):
             if known is not None and (known.number > loan.number or not known.returned):
                 why = "a newer loan is here" if known.number > loan.number else "the loan before is not given back"
                 raise NotNowError("Borrowing", f"sitting {loan.sitting}", why, "Ask the central store.")
-            self._take_in(session, loan)
+            _take_in(session, loan)
+            self._take_in_place(session, loan)
             session.merge(
                 Borrowing(
                     sitting=loan.sitting,
@@ -174,6 +178,48 @@ class Borrowed(RelayedRows, Devices):
         if row is None:
             raise NotFoundError(what="Borrowed sitting", name=sitting, remedy="'store borrow' takes one in.")
         return parse_model(StorePublic, row.central, "public file")
+
+    # --- what the central store decided meanwhile ---------------------------------------------------------------------
+
+    def heed(self, sitting: str, standing: RelayStanding) -> tuple[str, ...]:
+        """Shut out whom the central store has shut out, and give nothing more when it has taken the sitting back.
+
+        Args:
+            sitting: a borrowed one.
+            standing: the central store's word of it, as it came over a line with its certificate.
+
+        Returns:
+            A sentence for each thing that is new by it.
+        """
+        where = self._where(sitting)
+
+        def work(session: Session) -> tuple[str, ...]:
+            row = session.get_one(Borrowing, sitting)
+            who = (str(row.central.get("name", "")), CENTRAL)
+            pcs = [each for each in cleared_devices(session, where.site, where.room) if each.id in standing.revoked]
+            people = [each for each in _people(session, where) if each.user in standing.withdrawn]
+            for device in pcs:
+                device.state = DeviceState.REVOKED.value
+                self._note(session, who, "revoked", where, {"device": device.id}, is_allowed=True)
+            for account in people:
+                account.is_active = False
+                self._note(session, who, "withdrawn", where, {"withdrawn": account.user}, is_allowed=True)
+            told = [f"PC {each.id} was revoked by the central store." for each in pcs]
+            told += [f"The access of {each.user} was taken away by the central store." for each in people]
+            is_over = standing.number == row.number and standing.state == LendingState.TAKEN_BACK.value
+            if is_over and not row.returned:
+                row.returned = sign_return(self._return(session, row), self._house.keys.ticket)
+                self._note(session, who, "taken back", where, {"number": row.number}, is_allowed=True)
+                told.append(f"Sitting {sitting} was taken back by the central store; nothing more is given here.")
+            return tuple(told)
+
+        told = self._write(work)
+        for device in standing.revoked:
+            self.forget_device(device)
+        if told:
+            self._ring(sitting)
+            self.bell.ring(f"orders/{sitting}")
+        return told
 
     # --- forwarding ---------------------------------------------------------------------------------------------------
 
@@ -332,39 +378,14 @@ class Borrowed(RelayedRows, Devices):
         ):
             raise DamagedError(what="Loan", problem="its delegation is for another relay or sitting")
 
-    def _take_in(self, session: Session, loan: Loan) -> None:
-        session.merge(
-            Sitting(
-                id=loan.sitting,
-                site=loan.site,
-                room=loan.room,
-                date=loan.date,
-                programme=loan.programme,
-                state=SittingState.PLANNED.value,
-                current_part="",
-                test_leader=loan.test_leader,
-                recovery_public=loan.recovery_public,
-                store_share=from_base64(loan.share, "share"),
-            )
-        )
-        for part in loan.parts:
-            session.merge(SittingPart(sitting=loan.sitting, **plain_of(part)))
-        for release in loan.releases:
-            session.merge(SittingRelease(sitting=loan.sitting, release=release.release))
-        for candidate in loan.candidates:
-            _take_in_candidate(session, loan.sitting, candidate)
-        for grant in loan.grants:
-            data = from_base64(grant.grant, "grant")
-            session.merge(KeptGrant(sitting=loan.sitting, release=grant.release, device=grant.device, data=data))
-        self._take_in_place(session, loan)
-
     def _take_in_place(self, session: Session, loan: Loan) -> None:
-        """Staff, PCs and day code of the place."""
+        """Staff, PCs and day code of the place; a PC that was revoked here stays so."""
         for account in loan.accounts:
             plain = plain_of(account)
             session.merge(Account(site=loan.site, created_ms=self.now_ms(), **plain))
         for device in loan.devices:
-            session.merge(
+            _take_row(
+                session,
                 Device(
                     id=device.device,
                     name=device.name,
@@ -374,7 +395,7 @@ class Borrowed(RelayedRows, Devices):
                     ed25519=bytes.fromhex(device.ed25519),
                     state=DeviceState.CLEARED.value,
                     enrolled_ms=device.enrolled_ms,
-                )
+                ),
             )
         code = loan.day_code
         session.merge(
@@ -406,6 +427,57 @@ class Borrowed(RelayedRows, Devices):
         )
 
 
+_COURSE: Final[Mapping[type[SQLModel], tuple[str, ...]]] = {
+    Sitting: ("state", "current_part", "opened_ms", "closed_ms", "signed_by", "signed_ms"),
+    SittingPart: ("started_ms",),
+    Enrolment: ("signed_delivered_ms",),
+    Place: ("attendance", "id_kind", "marked_by", "marked_ms"),
+    Device: ("state", "last_contact_ms"),
+}
+"""What happened here stays when a sitting is lent to this relay again: orders that PCs have heard cannot be unsaid."""
+
+
+def _take_row(session: Session, row: SQLModel) -> None:
+    """Take in a row of a loan; of one that is here, what happened to it stays."""
+    table = type(row)
+    key = [column.name for column in table.metadata.tables[table.__name__.lower()].primary_key.columns]
+    here = session.get(table, tuple(getattr(row, name) for name in key))
+    if here is not None:
+        for name in _COURSE[table]:
+            setattr(row, name, getattr(here, name))
+    session.merge(row)
+
+
+def _take_in(session: Session, loan: Loan) -> None:
+    """The sitting, its plan and its people; no secret for one that was closed here."""
+    known = session.get(Sitting, loan.sitting)
+    is_closed = known is not None and known.state == SittingState.CLOSED.value
+    _take_row(
+        session,
+        Sitting(
+            id=loan.sitting,
+            site=loan.site,
+            room=loan.room,
+            date=loan.date,
+            programme=loan.programme,
+            state=SittingState.PLANNED.value,
+            current_part="",
+            test_leader=loan.test_leader,
+            recovery_public=loan.recovery_public,
+            store_share=b"" if is_closed else from_base64(loan.share, "share"),
+        ),
+    )
+    for part in loan.parts:
+        _take_row(session, SittingPart(sitting=loan.sitting, **plain_of(part)))
+    for release in loan.releases:
+        session.merge(SittingRelease(sitting=loan.sitting, release=release.release))
+    for candidate in loan.candidates:
+        _take_in_candidate(session, loan.sitting, candidate)
+    for grant in () if is_closed else loan.grants:
+        data = from_base64(grant.grant, "grant")
+        session.merge(KeptGrant(sitting=loan.sitting, release=grant.release, device=grant.device, data=data))
+
+
 def _take_in_candidate(session: Session, sitting: str, candidate: LentCandidate) -> None:
     session.merge(
         Candidate(
@@ -417,10 +489,17 @@ def _take_in_candidate(session: Session, sitting: str, candidate: LentCandidate)
         )
     )
     for entry in candidate.enrolments:
-        session.merge(Enrolment(sitting=sitting, candidate=candidate.number, **plain_of(entry)))
-    session.merge(
-        Place(sitting=sitting, candidate=candidate.number, seat=candidate.seat, attendance=Attendance.EXPECTED.value)
+        _take_row(session, Enrolment(sitting=sitting, candidate=candidate.number, **plain_of(entry)))
+    place = Place(
+        sitting=sitting, candidate=candidate.number, seat=candidate.seat, attendance=Attendance.EXPECTED.value
     )
+    _take_row(session, place)
+
+
+def _people(session: Session, where: Where) -> list[Account]:
+    """The accounts of a site that may be used."""
+    query = select(Account).where(Account.site == where.site, col(Account.is_active).is_(True))
+    return list(session.exec(query.order_by(col(Account.user))).all())
 
 
 def _borrowing_view(session: Session, row: Borrowing) -> BorrowingView:

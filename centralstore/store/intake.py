@@ -17,7 +17,8 @@ from sqlmodel import Session
 from centralstore.database import Outcome, settles
 from centralstore.errors import DamagedError, UnknownDeviceError
 from centralstore.leaves import RECEIPT, Leaf, conflict_leaf, place_ref
-from centralstore.store.devices import Devices, require_cleared
+from centralstore.store.devices import require_cleared
+from centralstore.store.evidence import Evidence, is_let_in
 from centralstore.store.log import append
 from centralstore.tables import Conflict, Device, KeptEnvelope
 from centralstore.words import DeviceState
@@ -109,7 +110,7 @@ class _Arrival:
         return Leaf(RECEIPT, place_ref(*self.envelope.key), self.kept.sitting, self.kept.receipt)
 
 
-class Intake(Devices):
+class Intake(Evidence):
     """Takes in envelopes."""
 
     def keep_envelope(self, data: bytes) -> Future[Kept]:
@@ -123,6 +124,7 @@ class Intake(Devices):
 
         The signature of an enrolled, cleared, not revoked PC is checked before anything is stored. The same envelope
         again gives the same receipt; another one for the same place is kept as a conflict and the receipt says so.
+        A revoked PC's is kept where staff lets it in as evidence.
 
         Args:
             data: the envelope as received.
@@ -135,11 +137,14 @@ class Intake(Devices):
         try:
             claim = envelopes.Claim(data)
             device, _, key = self.device_keys(claim.device)
-            require_cleared(device)
+            if device.state is not DeviceState.REVOKED:
+                require_cleared(device)
             envelope = claim.verify(key)
         except SyncDataError as error:
             raise DamagedError("Envelope", str(error).rstrip(".")) from error
         sitting, now_ms = envelope.header.sitting, self.now_ms()
+        if device.state is DeviceState.REVOKED:
+            self.require_let_in(device, sitting)
         lying = _Lying(sitting, device.id, envelope.sha256, now_ms, b"")
         receipt = self._receipt_of(envelope.key, lying)
 
@@ -154,15 +159,16 @@ class Intake(Devices):
         """Keep a group in one transaction: a few statements, however many there are."""
         connection = session.connection()
         cleared = _cleared(connection, {each.envelope.header.device for each in arrivals})
-        taken = [each for each in arrivals if each.envelope.header.device in cleared]
+        may_come = [each.envelope.header.device in cleared or _is_evidence(session, each) for each in arrivals]
+        taken = [each for each, may in zip(arrivals, may_come, strict=True) if may]
         new = _kept_now(connection, taken)
         if new:
             append(connection, [each.leaf() for each in new.values()])
         answers: list[Kept | BaseException] = []
-        for each in arrivals:
-            key, device = each.envelope.key, each.envelope.header.device
-            if device not in cleared:
-                answers.append(UnknownDeviceError(device, "was revoked"))
+        for each, may in zip(arrivals, may_come, strict=True):
+            key = each.envelope.key
+            if not may:
+                answers.append(UnknownDeviceError(each.envelope.header.device, "was revoked"))
             elif new.get(key) is each:
                 answers.append(Kept(each.kept.receipt, is_conflict=False))
             else:
@@ -220,6 +226,11 @@ def _cleared(connection: Connection, devices: Collection[str]) -> set[str]:
     """Those that may be used now, so that a PC revoked a moment ago is not served."""
     values = (DeviceState.CLEARED.value, json.dumps([*devices]))
     return set(connection.exec_driver_sql(_DIALECTS[connection.dialect.name].cleared, values).scalars())
+
+
+def _is_evidence(session: Session, arrival: _Arrival) -> bool:
+    header = arrival.envelope.header
+    return is_let_in(session, header.sitting, header.device)
 
 
 def _kept_now(connection: Connection, arrivals: Sequence[_Arrival]) -> dict[Place, _Arrival]:

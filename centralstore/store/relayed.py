@@ -1,7 +1,7 @@
 """Taking in the rows that a relay tells of a sitting: each once, changed ones again, contradictions beside.
 
-A relay's word goes into the same tables as this store's own, so that pages and scoring see one sitting. Where this
-store decided otherwise meanwhile (after a loan that was taken back), its own row stays and the other is shown.
+While the loan lasts a relay's word goes into the same tables as this store's own, so that pages and scoring see one
+sitting. After its return, or when the sitting was taken back, its rows change nothing: they are kept as evidence.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from sqlmodel import Session, SQLModel, select
 from centralstore.errors import DamagedError
 from centralstore.leaves import audit_leaf, enrolment_leaf
 from centralstore.relay.rows import ROWS, Telling, TellingRow
+from centralstore.store.contradictions import contradict, keep_late_row
+from centralstore.store.lent import newest_lending
 from centralstore.store.log import append
 from centralstore.store.planning import get_sitting
-from centralstore.store.relays import Relays, contradict, lent_to
+from centralstore.store.relays import Relays, lent_to
 from centralstore.tables import (
     Audit,
     Candidate,
@@ -33,7 +35,7 @@ from centralstore.tables import (
     Report,
     Sitting,
 )
-from centralstore.words import Attendance, ContradictionKind
+from centralstore.words import Attendance, ContradictionKind, LendingState
 from sync.canonical import Message, parse_model, plain_of
 from sync.errors import SyncDataError
 
@@ -56,7 +58,7 @@ class RelayedRows(Relays):
     """What relays tell beside envelopes and orders."""
 
     def take_rows(self, relay: str, telling: Telling) -> int:
-        """Keep a relay's rows, all or none; how many were new or changed.
+        """Keep a relay's rows, all or none; how many were new or changed. Of a loan that is over, as evidence.
 
         Raises:
             DamagedError: a row of an unknown kind or form.
@@ -65,14 +67,27 @@ class RelayedRows(Relays):
         rows = [(row, _checked(row)) for row in telling.rows]
 
         def work(session: Session) -> int:
-            lent_to(session, relay, telling.sitting)
+            lending, newest = lent_to(session, relay, telling.sitting), newest_lending(session, telling.sitting)
+            is_given_there = lending is newest and lending.state == LendingState.LENT.value
+            take = self._take_row if is_given_there else self._keep_late
             sitting = get_sitting(session, telling.sitting)
-            return sum(self._take_row(session, relay, sitting, row, plain) for row, plain in rows)
+            return sum(take(session, relay, sitting, row, plain) for row, plain in rows)
 
         taken = self._write(work, telling.sitting)
         if taken:
             self.bell.ring(f"orders/{telling.sitting}")
         return taken
+
+    def _keep_late(self, session: Session, relay: str, sitting: Sitting, row: TellingRow, plain: Plain) -> int:
+        """Keep a row as evidence, once; attendance that is another here is shown by the candidate."""
+        known = session.get(RelayedRow, (relay, sitting.id, row.kind, row.source))
+        if known is not None and known.sha256 == row.sha256:
+            return 0
+        if row.kind == "place":
+            here = session.get(Place, (sitting.id, plain["candidate"]))
+            if here is None or here.attendance != plain["attendance"]:
+                _contradict_attendance(session, _Taking(relay, sitting, known, plain, self.now_ms()), here)
+        return int(keep_late_row(session, relay, sitting.id, row, self.now_ms()))
 
     def _take_row(self, session: Session, relay: str, sitting: Sitting, row: TellingRow, plain: Plain) -> int:
         known = session.get(RelayedRow, (relay, sitting.id, row.kind, row.source))
@@ -126,12 +141,7 @@ def _take_place(session: Session, taking: _Taking) -> str:
     candidate = taking.plain["candidate"]
     here = session.get(Place, (taking.sitting.id, candidate))
     if here is not None and taking.known is None and here.marked_ms and not _same(here, taking.plain):
-        told: dict[str, object] = {
-            "kept": f"{here.attendance} by {here.marked_by}",
-            "offered": f"{taking.plain['attendance']} by {taking.plain['marked_by']}",
-        }
-        if taking.plain["attendance"] != Attendance.EXPECTED.value:
-            _contradict(session, taking, ContradictionKind.ATTENDANCE, candidate, told)
+        _contradict_attendance(session, taking, here)
     else:
         session.merge(Place(sitting=taking.sitting.id, **taking.plain))
     return str(candidate)
@@ -211,6 +221,15 @@ _TAKERS: Final[Mapping[str, Callable[[Session, _Taking], str]]] = {
 
 def _same(here: Place, plain: Plain) -> bool:
     return all(getattr(here, name) == value for name, value in plain.items())
+
+
+def _contradict_attendance(session: Session, taking: _Taking, here: Place | None) -> None:
+    """Show that a relay marked somebody otherwise than it is here; what it had not marked says nothing."""
+    plain = taking.plain
+    if plain["attendance"] != Attendance.EXPECTED.value:
+        kept = f"{here.attendance} by {here.marked_by}" if here is not None else "not on the list"
+        told: dict[str, object] = {"kept": kept, "offered": f"{plain['attendance']} by {plain['marked_by']}"}
+        _contradict(session, taking, ContradictionKind.ATTENDANCE, plain["candidate"], told)
 
 
 def _contradict(

@@ -1,183 +1,49 @@
-"""The central side of relays: lending a sitting, taking in what the relay tells, and having it back.
+"""What relays tell the central store of a sitting: their orders, and that they give it no more.
 
-While a sitting is lent nothing is given for it here (`centralstore.store.lent`); envelopes are taken at any time.
+Which relay's orders count is decided here and nowhere else (`_giver`): that of the loan that lasts; of one that was
+taken back only what PCs had heard, as long as nobody gave anything since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
-from pathlib import Path
+from dataclasses import replace
 
 from sqlmodel import Session, col, delete, select
 
 from centralstore.errors import DamagedError, NotFoundError, NotNowError, UnknownDeviceError
-from centralstore.records import ContradictionView, DeviceView, LendingView
-from centralstore.relay.loan import (
-    LentAccount,
-    LentCandidate,
-    LentDayCode,
-    LentDevice,
-    LentEnrolment,
-    LentGrant,
-    LentPart,
-    LentRelease,
-    Loan,
-    StorePublic,
-    seal_loan,
-    to_base64,
-)
+from centralstore.records import DeviceView
 from centralstore.relay.rows import RelayStanding
-from centralstore.rights import Act, Actor
-from centralstore.store.devices import cleared_devices
+from centralstore.rights import EVERYWHERE
+from centralstore.store.contradictions import Contradictions, contradict_order, is_order_contradicted
+from centralstore.store.lending import Lendings
 from centralstore.store.lent import newest_lending
 from centralstore.store.orders import keep_order
-from centralstore.store.planning import get_sitting, sitting_parts, sitting_releases
-from centralstore.store.releases import MARGIN_MS, Releases, staff_of
+from centralstore.store.planning import get_sitting
+from centralstore.store.releases import TICKET_ROLES
 from centralstore.tables import (
     Account,
-    Candidate,
     Conflict,
-    Contradiction,
-    Enrolment,
+    Device,
     GivenOrder,
     KeptEnvelope,
     KeptGrant,
-    KeptProgress,
-    KeptRelease,
     Lending,
-    Place,
     Sitting,
     SittingPart,
 )
-from centralstore.words import ContradictionKind, LendingState, OrderKind, SittingState
-from engine.state import Phase
-from sync.canonical import MAX_INT, read_model
-from sync.delegation import (
-    Delegation,
-    Recall,
-    Return,
-    open_return,
-    relay_id,
-    sign_delegation,
-    sign_recall,
-    verify_delegation,
-)
+from centralstore.words import DeviceState, LendingState, OrderKind, SittingState
+from sync.canonical import read_model
+from sync.delegation import Return, open_return
 from sync.errors import ForgedOrderError, SyncDataError
-from sync.keys import BoxPublic, VerifyKey
+from sync.keys import VerifyKey
 from sync.orders import MAX_ORDERS_BYTES, OrderList, OrderMessage, SignedOrder
-from sync.release import open_store_share, reseal_share, share_check, verify_grant
 from sync.segment import NO_HASH
 
-
-@dataclass(frozen=True, slots=True)
-class LoanFiles:
-    """What is carried to the relay: the delegation for the PCs, the sealed loan, and the packages."""
-
-    delegation: bytes
-    loan: bytes
-    releases: Mapping[str, Path]
+Keys = tuple[VerifyKey, ...]
 
 
-class Relays(Releases):
-    """Loans, and what relays tell."""
-
-    # --- lending ------------------------------------------------------------------------------------------------------
-
-    def lend(self, actor: Actor, sitting: str, relay: StorePublic) -> LoanFiles:
-        """Give a planned sitting to a relay: nothing is given for it here until it is back. Asked again, the same loan.
-
-        Raises:
-            NotNowError: it was opened, its grants are not here, or it is lent to another relay.
-            DamagedError: the relay's file is of another authority, or of this very store.
-        """
-        key = self.content_key()
-        if relay.content_key != key.hex or relay.ticket_key == self._house.keys.ticket.public.hex:
-            problem = "it is of another authority, or this store's own"
-            raise DamagedError(what="The relay's public file", problem=problem)
-
-        def work(session: Session) -> tuple[bytes, bytes]:
-            row = get_sitting(session, sitting)
-            lending = newest_lending(session, sitting)
-            if lending is None or lending.state != LendingState.LENT.value:
-                lending = self._new_lending(session, actor, row, relay)
-            elif lending.relay != _id_of(relay):
-                raise NotNowError(
-                    "Lending", f"sitting {sitting}", f"it is lent to {lending.name}", "Take it back first."
-                )
-            loan = self._loan(session, row, lending, BoxPublic.from_hex(relay.box_key))
-            return lending.delegation, seal_loan(loan, BoxPublic.from_hex(relay.box_key), self._house.keys.ticket)
-
-        detail: dict[str, object] = {"relay": _id_of(relay), "name": relay.name, "url": relay.url}
-        delegation, loan = self._act(actor, Act.LEND, self._where(sitting), work, detail=detail)
-        self.bell.ring(f"orders/{sitting}")
-        return LoanFiles(delegation, loan, self._read(lambda session: self._lent_files(session, sitting)))
-
-    def lending(self, actor: Actor, sitting: str) -> LendingView | None:
-        """The newest loan of a sitting; None when it was never lent."""
-        self._look(actor, sitting)
-
-        def work(session: Session) -> LendingView | None:
-            row = newest_lending(session, sitting)
-            return _lending_view(row) if row is not None else None
-
-        return self._read(work)
-
-    def take_back(self, actor: Actor, sitting: str, reason: str) -> None:
-        """Have a sitting back without the relay's return, when the relay cannot give it: two lists may exist then.
-
-        Raises:
-            NotNowError: it is not lent, or no reason is given.
-        """
-
-        def work(session: Session) -> None:
-            row = _lent(session, sitting)
-            if not reason.strip():
-                raise NotNowError(
-                    what="Taking back",
-                    where=f"sitting {sitting}",
-                    why="no reason is given",
-                    remedy="Say what happened.",
-                )
-            row.state, row.reason = LendingState.TAKEN_BACK.value, reason.strip()[:1000]
-            row.ended_by, row.ended_ms = actor.user, self.now_ms()
-            session.add(row)
-
-        self._act(actor, Act.TAKE_BACK, self._where(sitting), work, detail={"reason": reason.strip()[:1000]})
-        self.bell.ring(f"orders/{sitting}")
-
-    def contradictions(self, actor: Actor, sitting: str) -> tuple[ContradictionView, ...]:
-        """What two stores, or two PCs, tell differently of a sitting; candidates with two attempts among them."""
-        self._look(actor, sitting)
-
-        def work(session: Session) -> tuple[ContradictionView, ...]:
-            query = select(Contradiction).where(Contradiction.sitting == sitting).order_by(col(Contradiction.id))
-            kept = tuple(_contradiction_view(row) for row in session.exec(query).all())
-            return (*kept, *_two_attempts(session, sitting))
-
-        return self._read(work)
-
-    # --- for the PCs --------------------------------------------------------------------------------------------------
-
-    def delegation(self, device: DeviceView, sitting: str) -> bytes:
-        """The delegation that holds for a sitting of the PC's room, or the recall of the last one.
-
-        Raises:
-            NotFoundError: it was never lent.
-        """
-        self.require_device_sitting(device, sitting)
-        row = self._read(lambda session: _detached(session, newest_lending(session, sitting)))
-        if row is None:
-            raise NotFoundError(what="Delegation of sitting", name=sitting, remedy="It is given by this store itself.")
-        if row.state == LendingState.LENT.value:
-            return row.delegation
-        return sign_recall(Recall(sitting=sitting, number=row.number, at_utc_ms=row.ended_ms), self._house.keys.ticket)
-
-    def delegations(self, sitting: str) -> tuple[bytes, ...]:
-        """Every delegation of a sitting, first first: whose orders count beside this store's."""
-        query = select(Lending.delegation).where(Lending.sitting == sitting).order_by(col(Lending.number))
-        return self._read(lambda session: tuple(session.exec(query).all()))
+class Relays(Lendings, Contradictions):
+    """What relays tell."""
 
     def take_heard_orders(self, device: DeviceView, data: bytes) -> int:
         """Orders of a relay that a PC of the room kept; the number of the last order here.
@@ -188,9 +54,18 @@ class Relays(Releases):
         """
         sitting = _sitting_of_orders(data)
         self.require_device_sitting(device, sitting)
-        return self._take_orders(sitting, data)
+        return self._take_orders(sitting, data, is_heard=True)
 
-    # --- for the relay ------------------------------------------------------------------------------------------------
+    def take_relay_orders(self, relay: str, data: bytes) -> int:
+        """The orders that a relay gave; the number of the last order here.
+
+        Raises:
+            DamagedError: not an order list, or not signed by that relay.
+            NotFoundError: the sitting was not lent to this relay.
+        """
+        sitting = _sitting_of_orders(data)
+        self._read(lambda session: lent_to(session, relay, sitting).number)
+        return self._take_orders(sitting, data, is_heard=False)
 
     def relay_key(self, relay: str) -> VerifyKey:
         """The key by which a relay signs its requests: its ticket key, as in the delegation.
@@ -205,7 +80,7 @@ class Relays(Releases):
         return VerifyKey.from_hex(self._opened(found).ticket_key)
 
     def relay_standing(self, relay: str, sitting: str) -> RelayStanding:
-        """What is held here of a sitting that this relay borrowed.
+        """What is held here of a sitting that this relay borrowed, and who of its room was shut out.
 
         Raises:
             NotFoundError: it was not lent to this relay.
@@ -214,26 +89,18 @@ class Relays(Releases):
         def work(session: Session) -> RelayStanding:
             row = lent_to(session, relay, sitting)
             last = _last_order(session, sitting)
+            planned = get_sitting(session, sitting)
             return RelayStanding(
                 sitting=sitting,
                 number=row.number,
                 state=row.state,
                 last_order=last.number if last is not None else 0,
                 last_order_sha256=last.sha256 if last is not None else NO_HASH,
+                revoked=_revoked(session, planned),
+                withdrawn=_withdrawn(session, planned),
             )
 
         return self._read(work)
-
-    def take_relay_orders(self, relay: str, data: bytes) -> int:
-        """The orders that a relay gave; the number of the last order here.
-
-        Raises:
-            DamagedError: not an order list, or not signed by that relay.
-            NotFoundError: the sitting was not lent to this relay.
-        """
-        sitting = _sitting_of_orders(data)
-        self._read(lambda session: lent_to(session, relay, sitting).number)
-        return self._take_orders(sitting, data)
 
     def take_return(self, relay: str, sitting: str, data: bytes) -> bool:
         """A relay's return: the sitting is given here again, if everything that it holds is here. Twice is harmless.
@@ -265,103 +132,14 @@ class Relays(Releases):
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 
-    def _opened(self, delegation: bytes) -> Delegation:
-        return verify_delegation(delegation, self._house.keys.ticket.public)
+    def _take_orders(self, sitting: str, data: bytes, *, is_heard: bool) -> int:
+        """Keep what follows the orders here and counts; what does not is a contradiction to show.
 
-    def _new_lending(self, session: Session, actor: Actor, row: Sitting, relay: StorePublic) -> Lending:
-        where = f"sitting {row.id}"
-        if row.state != SittingState.PLANNED.value:
-            raise NotNowError("Lending", where, f"it is {row.state}", "A sitting is lent before it is opened.")
-        if not row.store_share:
-            raise NotNowError("Lending", where, "its grants are not here", "Add them with 'store add-grants'.")
-        before = newest_lending(session, row.id)
-        number = before.number + 1 if before is not None else 1
-        ends = sitting_parts(session, row.id)[-1].planned_end_ms + MARGIN_MS
-        delegation = Delegation(
-            sitting=row.id,
-            number=number,
-            relay=_id_of(relay),
-            name=relay.name,
-            url=relay.url,
-            ca_pem=relay.ca_pem,
-            order_key=relay.order_key,
-            ticket_key=relay.ticket_key,
-            receipt_key=relay.receipt_key,
-            log_key=relay.log_key,
-            box_key=relay.box_key,
-            valid_from_utc_ms=self.now_ms(),
-            valid_to_utc_ms=max(ends, self.now_ms() + MARGIN_MS),
-        )
-        lending = Lending(
-            sitting=row.id,
-            number=number,
-            relay=delegation.relay,
-            name=relay.name,
-            url=relay.url,
-            state=LendingState.LENT.value,
-            lent_by=actor.user,
-            lent_ms=self.now_ms(),
-            delegation=sign_delegation(delegation, self._house.keys.ticket),
-        )
-        session.add(lending)
-        session.flush()
-        return lending
-
-    def _loan(self, session: Session, row: Sitting, lending: Lending, box: BoxPublic) -> Loan:
-        code = self.ensure_day_code(session, row)
-        key = self.content_key()
-        share = open_store_share(row.store_share, sitting=row.id, box=self._house.keys.box, content_key=key)
-        grants = session.exec(select(KeptGrant).where(KeptGrant.sitting == row.id)).all()
-        if any(verify_grant(grant.data, key).share_check != share_check(row.id, share) for grant in grants):
-            raise NotNowError("Lending", f"sitting {row.id}", "its grants are of two makings", "Make all grants anew.")
-        return Loan(
-            sitting=row.id,
-            number=lending.number,
-            delegation=to_base64(lending.delegation),
-            content_key=key.hex,
-            site=row.site,
-            room=row.room,
-            date=row.date,
-            programme=row.programme,
-            test_leader=row.test_leader,
-            recovery_public=row.recovery_public,
-            share=to_base64(reseal_share(share, sitting=row.id, relay=box, ticket_key=self._house.keys.ticket)),
-            day_code=LentDayCode(
-                site=code.site,
-                date=code.date,
-                sitting=code.sitting,
-                code=self._open_day_code(code),
-                verifier=code.verifier,
-            ),
-            parts=tuple(_lent_part(part) for part in sitting_parts(session, row.id)),
-            releases=tuple(
-                LentRelease(release=name, sha256=session.get_one(KeptRelease, name).sha256)
-                for name in sitting_releases(session, row.id)
-            ),
-            candidates=_lent_candidates(session, row.id),
-            accounts=_lent_accounts(session, row),
-            devices=tuple(
-                LentDevice(
-                    device=device.id,
-                    name=device.name,
-                    x25519=device.x25519.hex(),
-                    ed25519=device.ed25519.hex(),
-                    enrolled_ms=device.enrolled_ms,
-                )
-                for device in cleared_devices(session, row.site, row.room)
-            ),
-            grants=tuple(
-                LentGrant(device=grant.device, release=grant.release, grant=to_base64(grant.data)) for grant in grants
-            ),
-        )
-
-    def _lent_files(self, session: Session, sitting: str) -> Mapping[str, Path]:
-        folder = self._house.folder.releases
-        names = sitting_releases(session, sitting)
-        return {name: folder / session.get_one(KeptRelease, name).file_name for name in names}
-
-    def _take_orders(self, sitting: str, data: bytes) -> int:
-        """Keep what follows the orders here; another order under a number that is taken is a contradiction to show."""
+        Args:
+            sitting: which.
+            data: the order list.
+            is_heard: it comes from a PC of the room that accepted it.
+        """
         keys = tuple(VerifyKey.from_hex(self._opened(each).order_key) for each in self.delegations(sitting))
         own = self._house.keys.order.public
         try:
@@ -374,52 +152,54 @@ class Relays(Releases):
 
         def work(session: Session) -> int:
             row = get_sitting(session, sitting)
-            here = OrderList(sitting, own, _kept_orders(session, sitting), keys)
-            givers = self._givers(session, sitting)
+            here = OrderList(sitting, own, _kept_orders(session, sitting))
             for entry in signed:
-                counting = tuple(key for key, last in givers if entry.order.number <= last)
-                here = self._take_order(session, row, replace(here, also_by=counting), entry)
+                counting = replace(here, also_by=self._giver(session, here, is_heard=is_heard))
+                here = self._take_order(session, row, counting, entry)
             return here.last_number
 
         last = self._write(work, sitting)
         self.bell.ring(f"orders/{sitting}")
         return last
 
-    def _givers(self, session: Session, sitting: str) -> list[tuple[VerifyKey, int]]:
-        """Relays' order keys, each with the last number that counts: after a return none that it does not name."""
-        lendings = session.exec(select(Lending).where(Lending.sitting == sitting)).all()
-        given = [(self._opened(row.delegation), row.returned) for row in lendings]
-        return [
-            (VerifyKey.from_hex(each.order_key), open_return(told, each).last_order if told else MAX_INT)
-            for each, told in given
-        ]
+    def _giver(self, session: Session, here: OrderList, *, is_heard: bool) -> Keys:
+        """Whose orders may follow those that are here, beside this store's own: one relay's, or nobody's.
+
+        A relay that returned named its last order. One that was taken back may have been stolen, and its own word adds
+        nothing; what PCs have heard of it goes on, for they cannot forget it, until this store or another relay gives.
+        """
+        lending = newest_lending(session, here.sitting)
+        if lending is None or lending.state == LendingState.RETURNED.value:
+            return ()
+        key = VerifyKey.from_hex(self._opened(lending.delegation).order_key)
+        is_following = lending.state == LendingState.LENT.value or (is_heard and _is_last_by(key, here))
+        return (key,) if is_following else ()
 
     def _take_order(self, session: Session, row: Sitting, here: OrderList, entry: SignedOrder) -> OrderList:
+        number = entry.order.number
+        known = here.orders[number - 1] if number <= here.last_number else None
+        if known == entry.order:
+            return here
         try:
             longer = here.with_order(entry)
         except ForgedOrderError:
-            order = entry.order
-            known = here.orders[order.number - 1].sha256 if order.number <= here.last_number else ""
-            contradict(
-                session,
-                Contradiction(
-                    sitting=row.id,
-                    kind=ContradictionKind.ORDER.value,
-                    subject=f"order {order.number}, {order.sha256[:16]}",
-                    candidate=order.candidate,
-                    part=order.part,
-                    told={"kind": order.kind, "number": order.number, "by": order.by, "offered": order.sha256,
-                          "kept": known, "signed": entry.model_dump(mode="json")},
-                    at_ms=self.now_ms(),
-                ),
-            )  # fmt: skip
+            contradict_order(session, entry, known.sha256 if known is not None else "", self.now_ms())
             return here
         except SyncDataError as error:
             raise DamagedError("Orders", str(error).rstrip(".")) from error
-        if longer is not here:
-            keep_order(session, entry)
-            _take_effect(session, row, entry)
+        keep_order(session, entry)
+        _take_effect(session, row, entry)
         return longer
+
+
+def _is_last_by(key: VerifyKey, here: OrderList) -> bool:
+    """Whether the last order here is by that key, or there is none: then nobody gave anything after it."""
+    try:
+        for entry in here.signed[-1:]:
+            OrderList(here.sitting, key).check(entry)
+    except ForgedOrderError:
+        return False
+    return True
 
 
 def _take_effect(session: Session, row: Sitting, entry: SignedOrder) -> None:
@@ -438,41 +218,6 @@ def _take_effect(session: Session, row: Sitting, entry: SignedOrder) -> None:
     session.add(row)
 
 
-def contradict(session: Session, found: Contradiction) -> None:
-    """Keep a contradiction, once."""
-    known = select(Contradiction.id).where(
-        Contradiction.sitting == found.sitting,
-        Contradiction.kind == found.kind,
-        Contradiction.subject == found.subject,
-    )
-    if session.exec(known).first() is None:
-        session.add(found)
-        session.flush()
-
-
-def _two_attempts(session: Session, sitting: str) -> tuple[ContradictionView, ...]:
-    """Candidates of whom PCs told two attempts at one part, neither of them reset."""
-    resets = select(GivenOrder.data).where(GivenOrder.sitting == sitting, GivenOrder.kind == OrderKind.RESET.value)
-    reset = {str(SignedOrder.model_validate_json(each).order.data.get("attempt", "")) for each in session.exec(resets)}
-    query = select(KeptProgress).where(KeptProgress.sitting == sitting, KeptProgress.phase != Phase.RESET.value)
-    rows = [
-        row
-        for row in session.exec(
-            query.order_by(col(KeptProgress.candidate), col(KeptProgress.part), col(KeptProgress.attempt))
-        )
-        if row.attempt not in reset
-    ]
-    found: list[ContradictionView] = []
-    for (candidate, part), group in groupby(rows, key=lambda row: (row.candidate, row.part)):
-        attempts = list(group)
-        if len(attempts) > 1:
-            told: dict[str, object] = {row.attempt: f"{row.device} {row.phase}" for row in attempts}
-            at_ms = max(row.received_ms for row in attempts)
-            subject = f"{candidate} {part}"
-            found.append(ContradictionView(ContradictionKind.TWO_ATTEMPTS, subject, candidate, part, told, at_ms))
-    return tuple(found)
-
-
 def _require_all(session: Session, told: Return) -> None:
     """Let pass a return of what is wholly here.
 
@@ -480,11 +225,8 @@ def _require_all(session: Session, told: Return) -> None:
         NotNowError: something is missing.
     """
     order = session.get(GivenOrder, (told.sitting, told.last_order)) if told.last_order else None
-    contradicted = select(Contradiction.id).where(
-        Contradiction.sitting == told.sitting, Contradiction.kind == ContradictionKind.ORDER.value
-    )
     is_here = (order.sha256 if order is not None else NO_HASH) == told.last_order_sha256
-    if not is_here and session.exec(contradicted).first() is None:
+    if not is_here and not is_order_contradicted(session, told.sitting, told.last_order, told.last_order_sha256):
         raise NotNowError(
             what="The return", where=f"sitting {told.sitting}", why="an order is not here", remedy="Forward again."
         )
@@ -492,23 +234,15 @@ def _require_all(session: Session, told: Return) -> None:
     here |= set(session.exec(select(Conflict.offered_sha256).where(Conflict.sitting == told.sitting)).all())
     if missing := set(told.envelopes) - here:
         why = f"{len(missing)} envelopes are not here"
-        raise NotNowError(what="The return", where=f"sitting {told.sitting}", why=why, remedy="Forward again.")
+        raise NotNowError(
+            what="The return",
+            where=f"sitting {told.sitting}",
+            why=why,
+            remedy="Forward again; those of a revoked PC are let in as evidence by 'store accept-evidence'.",
+        )
 
 
 # --- rows to values and back ------------------------------------------------------------------------------------------
-
-
-def _id_of(relay: StorePublic) -> str:
-    return relay_id(VerifyKey.from_hex(relay.ticket_key))
-
-
-def _lent(session: Session, sitting: str) -> Lending:
-    row = newest_lending(session, sitting)
-    if row is None or row.state != LendingState.LENT.value:
-        raise NotNowError(
-            what="Taking back", where=f"sitting {sitting}", why="it is not lent", remedy="Nothing more to do."
-        )
-    return row
 
 
 def lent_to(session: Session, relay: str, sitting: str) -> Lending:
@@ -524,10 +258,23 @@ def lent_to(session: Session, relay: str, sitting: str) -> Lending:
     return row
 
 
-def _detached(session: Session, row: Lending | None) -> Lending | None:
-    if row is not None:
-        session.expunge(row)
-    return row
+def _revoked(session: Session, row: Sitting) -> tuple[str, ...]:
+    """The PCs of a sitting's room that may not be used any more."""
+    query = select(Device.id).where(
+        Device.site == row.site, Device.room == row.room, Device.state == DeviceState.REVOKED.value
+    )
+    return tuple(session.exec(query.order_by(col(Device.id))).all())
+
+
+def _withdrawn(session: Session, row: Sitting) -> tuple[str, ...]:
+    """The accounts of a sitting's room whose access was taken away."""
+    query = select(Account.user).where(
+        Account.site == row.site,
+        col(Account.room).in_((EVERYWHERE, row.room)),
+        col(Account.role).in_(TICKET_ROLES),
+        col(Account.is_active).is_(False),
+    )
+    return tuple(session.exec(query.order_by(col(Account.user))).all())
 
 
 def _last_order(session: Session, sitting: str) -> GivenOrder | None:
@@ -545,67 +292,3 @@ def _sitting_of_orders(data: bytes) -> str:
         return read_model(OrderMessage, data, "order list", limit=MAX_ORDERS_BYTES).sitting
     except SyncDataError as error:
         raise DamagedError("Orders", str(error).rstrip(".")) from error
-
-
-def _lent_part(part: SittingPart) -> LentPart:
-    return LentPart(
-        part=part.part,
-        position=part.position,
-        planned_start_ms=part.planned_start_ms,
-        planned_end_ms=part.planned_end_ms,
-    )
-
-
-def _lent_candidates(session: Session, sitting: str) -> tuple[LentCandidate, ...]:
-    entries: dict[str, list[LentEnrolment]] = {}
-    enrolments = select(Enrolment).where(Enrolment.sitting == sitting).order_by(col(Enrolment.part))
-    for row in session.exec(enrolments).all():
-        entry = LentEnrolment(part=row.part, level=row.level, accommodation_ms=row.accommodation_ms)
-        entries.setdefault(row.candidate, []).append(entry)
-    places = session.exec(select(Place).where(Place.sitting == sitting).order_by(col(Place.seat))).all()
-    return tuple(
-        _lent_candidate(session.get_one(Candidate, place.candidate), place.seat, entries.get(place.candidate, []))
-        for place in places
-    )
-
-
-def _lent_candidate(person: Candidate, seat: int, entries: Sequence[LentEnrolment]) -> LentCandidate:
-    return LentCandidate(
-        number=person.number,
-        name=person.name,
-        is_protected=person.is_protected,
-        login=person.login,
-        verifier=person.verifier,
-        seat=seat,
-        enrolments=tuple(entries),
-    )
-
-
-def _lent_accounts(session: Session, row: Sitting) -> tuple[LentAccount, ...]:
-    return tuple(_lent_account(account) for account in staff_of(session, row))
-
-
-def _lent_account(account: Account) -> LentAccount:
-    return LentAccount(
-        user=account.user, name=account.name, verifier=account.verifier, role=account.role, room=account.room
-    )
-
-
-def _lending_view(row: Lending) -> LendingView:
-    return LendingView(
-        sitting=row.sitting,
-        number=row.number,
-        relay=row.relay,
-        name=row.name,
-        url=row.url,
-        state=LendingState(row.state),
-        lent_ms=row.lent_ms,
-        ended_by=row.ended_by,
-        ended_ms=row.ended_ms,
-        reason=row.reason,
-    )
-
-
-def _contradiction_view(row: Contradiction) -> ContradictionView:
-    kind = ContradictionKind(row.kind)
-    return ContradictionView(kind, row.subject, row.candidate, row.part, row.told, row.at_ms)

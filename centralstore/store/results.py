@@ -11,6 +11,7 @@ from centralstore.errors import NotFoundError
 from centralstore.leaves import result_leaf
 from centralstore.records import Enrolled, Known, ResultView, ScoredAttempt
 from centralstore.rights import EVERYWHERE, Act, Actor
+from centralstore.store.contradictions import evidence_of
 from centralstore.store.keeper import Keeper, Where
 from centralstore.store.log import append
 from centralstore.tables import (
@@ -119,6 +120,7 @@ class Results(Keeper):
                 orders={row.number: SignedOrder.model_validate_json(row.data).order for row in orders},
                 devices={row.id: VerifyKey(row.ed25519) for row in session.exec(select(Device)).all()},
                 leaders=_leaders(session, sitting),
+                evidence=evidence_of(session, sitting),
             )
 
         return self._read(work)

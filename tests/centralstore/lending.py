@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +18,16 @@ from centralstore.relay.loan import StorePublic
 from centralstore.rights import COMMAND_LINE
 from centralstore.service import build_app
 from centralstore.store import Store
+from centralstore.words import IncidentKind
+from sync.canonical import canonical_bytes
 from sync.passwords import TEST_COST
-from tests.centralstore.place import Pc, Site
+from tests.centralstore.place import Pc, Site, events_of
+from tests.strategies import running
 
 CENTRAL_URL = "https://central.test:8443"
 RELAY_URL = "https://relay.test:8443"
+A, B = "a" * 32, "b" * 32
+"""Attempts of `run_room`."""
 
 
 class Line(httpx.BaseTransport):
@@ -35,20 +41,17 @@ class Line(httpx.BaseTransport):
         self.cut_at = -1
         self.loses_answer = False
         self.asked: list[str] = []
-        self._loop = ThreadPoolExecutor(1)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         number = len(self.asked)
         self.asked.append(f"{request.method} {request.url.path}")
         if number == self.cut_at and not self.loses_answer:
             raise httpx.ConnectError("the line is cut")
-        answer = self._loop.submit(asyncio.run, self._answered(request)).result()
+        with ThreadPoolExecutor(1) as loop:
+            answer = loop.submit(asyncio.run, self._answered(request)).result()
         if number == self.cut_at:
             raise httpx.ReadError("the line is cut")
         return answer
-
-    def close(self) -> None:
-        self._loop.shutdown()
 
     async def _answered(self, request: httpx.Request) -> httpx.Response:
         again = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
@@ -130,3 +133,45 @@ def borrow_s1(lent: Lent) -> bool:
     for path in files.releases.values():
         lent.relay.add_release(COMMAND_LINE, path.read_bytes())
     return lent.relay.borrow(COMMAND_LINE, loan, lent.central_public)
+
+
+async def run_room(lent: Lent) -> dict[str, list[bytes]]:
+    """A little sitting at the relay, with the central store away: the envelopes by attempt."""
+    relay, leader = lent.relay, lent.site.leader
+    relay.open_sitting(leader, "s1")
+    relay.mark_present(leader, "s1", "100234", "passport")
+    relay.mark_present(leader, "s1", "100251", "passport")
+    sent: dict[str, list[bytes]] = {}
+    pcs = [lent.at_relay(pc) for pc in lent.pcs]
+    for part in ("listening", "reading"):
+        relay.start_part(leader, "s1", part)
+    for pc, attempt, candidate in ((pcs[0], A, "100234"), (pcs[1], B, "100251")):
+        journal = lent.site.journal(pc, attempt)
+        journal.write(events_of(running("reading"), pc.id, attempt=attempt, candidate=candidate)).write_keys(900)
+        sent[attempt] = journal.envelopes()
+        for envelope in sent[attempt]:
+            answer = await pc.ask("POST", "/v1/envelopes", envelope)
+            assert answer.status_code == 200, answer.text
+        report = pc.report(attempt=attempt, candidate=candidate, records_durable=5)
+        assert (await pc.ask("POST", "/v1/progress", report)).status_code == 200
+        ack = {"applied_at_ms": lent.site.clock(), "device": pc.id, "number": 1, "sitting": "s1"}
+        assert (await pc.ask("POST", "/v1/orders/ack", canonical_bytes(ack))).status_code == 200
+    relay.give_extra_time(leader, "s1", "100234", "reading", extra_ms=60_000, reason="brannalarm")
+    relay.record_incident(
+        lent.site.guard, "s1", "100251", "reading", kind=IncidentKind.MOBILE_PHONE, note="lå på gulvet"
+    )
+    relay.file_report(leader, "s1", "", "Strømmen var borte i to minutter.")
+    return sent
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for something that stays as it is.
+
+    Raises:
+        AssertionError: not within a minute.
+    """
+    for _ in range(6000):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to be within a minute")

@@ -122,6 +122,23 @@ def test_a_stick_brings_no_older_or_recalled_delegation(pc: Pc, signed: Signed, 
     pc.lines.close()
 
 
+def test_orders_of_an_earlier_relay_still_count_after_another_loan(pc: Pc, signed: Signed, tmp_path: Path) -> None:
+    later = signed(number=2, order_key=OTHER.public.hex)
+    pc.lines.keep("s1", signed())
+    pc.lines.keep("s1", later)
+    pc.lines.keep("s1", later)
+    assert pc.lines.order_keys("s1") == (OTHER.public, RELAY.public)
+    file = tmp_path / "delegation"
+    file.write_bytes(signed(number=3))
+    assert take_delegation(pc.folder, pc.enrolment, file, "", NOW) == "s1"
+    assert pc.lines.order_keys("s1") == (RELAY.public, OTHER.public)
+    kept = pc.folder.read(pc.folder.sitting("s1") / "earlier") or b""
+    assert kept.splitlines() == [signed(), later]
+    pc.folder.write(pc.folder.sitting("s1") / "earlier", signed(OTHER, order_key=CENTRAL.public.hex) + b"\n" + later)
+    assert pc.lines.order_keys("s1") == (RELAY.public, OTHER.public)
+    pc.lines.close()
+
+
 def test_a_stick_brings_the_delegation_and_staff_another_address(pc: Pc, signed: Signed, tmp_path: Path) -> None:
     file = tmp_path / "delegation"
     file.write_bytes(signed())
