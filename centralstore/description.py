@@ -118,7 +118,7 @@ _PLAIN: Final = {"type": "object"}
 _KEYS: Final = ("content_key", "log_key", "order_key", "receipt_key", "store_id", "ticket_key")
 
 ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
-    "GET /v1/time": _object(log_size=_COUNT, utc_ms=_COUNT),
+    "GET /v1/time": _object(log_size=_COUNT, run=_TEXT, utc_ms=_COUNT),
     "POST /v1/enrol": _PLAIN,
     "GET /v1/device/sittings": _list(_PLAIN),
     "GET /v1/device/attempts": _list(_PLAIN),

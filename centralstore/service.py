@@ -11,6 +11,7 @@ import base64
 import hmac
 import json
 import os
+import secrets
 from typing import Annotated, Final
 
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -106,11 +107,12 @@ def build_app(store: Store, *, command_secret: str = "") -> FastAPI:
 
 def _add_open_routes(app: FastAPI, store: Store) -> None:
     height = LogHeight(store)
+    run = secrets.token_hex(8)
 
     @app.get("/v1/time")
     async def time() -> Response:
         size = await height.now()
-        return canonical({"log_size": size, "utc_ms": store.now_ms()})
+        return canonical({"log_size": size, "run": run, "utc_ms": store.now_ms()})
 
     @app.post("/v1/enrol")
     async def enrol(request: Request) -> Response:

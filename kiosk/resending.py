@@ -1,8 +1,9 @@
 """What the store has lost is sent again: a store restored from a backup has not what came after it.
 
 Journals stay on this PC long after delivery, so nothing is lost with the store's newest rows as long as somebody
-notices. Two signs are looked for, neither of which costs the store anything on an ordinary day: the log's size, told
-with the time, has become smaller; and a start of this program, since the store may have gone back while it was off.
+notices. Three signs are looked for, none of which costs the store anything on an ordinary day: the log's size, told
+with the time, has become smaller; the store's program was started anew, since its log may have grown past its old
+length before this PC asked; and a start of this program, since the store may have gone back while it was off.
 Then the store is asked for its receipts of each attempt of the last days, and what it no longer has waits again. The
 PCs do this one after the other, at moments that their ids choose.
 """
@@ -52,9 +53,10 @@ class Resending:
         Raises:
             SyncError: the store is out of reach or refused; the same attempts are compared at the next turn.
         """
-        if client.has_gone_back:
-            client.has_gone_back = False
-            _log.warning("the store's log is shorter than it was: it was restored; what it lost is sent again")
+        if client.has_gone_back or client.has_begun_anew:
+            if client.has_gone_back:
+                _log.warning("the store's log is shorter than it was: it was restored; what it lost is sent again")
+            client.has_gone_back = client.has_begun_anew = False
             self.begin(now_utc_ms, BACK_SPREAD_S)
         lost = 0
         for _ in range(AT_ONCE):

@@ -73,6 +73,7 @@ class StoreAttempt(Message):
 class _Time(Message):
     utc_ms: Annotated[int, Field(ge=0, le=MAX_INT)]
     log_size: Annotated[int, Field(ge=0, le=MAX_INT)] = 0
+    run: Annotated[str, Field(max_length=64)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ class StoreClient:
         self._now_utc_ms = now_utc_ms
         self.offset_ms = self._added_ms = 0
         self.has_gone_back = False
+        self.has_begun_anew = False
         self._log_size = 0
+        self._run = ""
         self._connect_s, self._read_s = connect_s, read_s
         self._transport = transport
         self._extensions = {"sni_hostname": RELAY_NAME} if isinstance(ca_file, RelayAuthority) else None
@@ -181,7 +184,9 @@ class StoreClient:
         """Ask the store's time (UTC, ms) and sign by it from now on: `offset_ms` is store minus PC, as it was found.
 
         The answer also says how long the store's log is. One that is shorter than before was restored from a backup:
-        `has_gone_back` is True from then on, until the caller sets it to False.
+        `has_gone_back` is True from then on, until the caller sets it to False. It also names the run of the store's
+        program: after another one than before `has_begun_anew` is True in the same way, for a log that was put back
+        may have grown past its old length before this PC asked.
 
         Args:
             set_clock: sets the clock that ``now_utc_ms`` reads; None: it stays as it is, and this client adds the
@@ -195,7 +200,8 @@ class StoreClient:
             set_clock(told.utc_ms + (after - before) // 2)
             self._added_ms = 0
         self.has_gone_back = self.has_gone_back or told.log_size < self._log_size
-        self._log_size = told.log_size
+        self.has_begun_anew = self.has_begun_anew or (told.run != self._run and self._run != "")
+        self._log_size, self._run = told.log_size, told.run
         return told.utc_ms
 
     # --- what the store has for this PC -------------------------------------------------------------------------------

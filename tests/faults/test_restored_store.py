@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.resending import AT_ONCE, START_SPREAD_S, Resending
+from kiosk.resending import AT_ONCE, BACK_SPREAD_S, START_SPREAD_S, Resending
 from sync.client import StoreClient
 from sync.errors import StoreUnreachableError, WrongSignatureError
 from sync.keys import VerifyKey
@@ -120,6 +120,35 @@ def test_what_a_restored_store_lost_is_noticed_by_its_shorter_log_and_sent_again
         assert [(row.key, row.data) for row in now] == [(row.key, row.data) for row in whole]
         pc.resending.begin(now_utc_ms(), 0.0)
         assert pc.resending.turn(client, now_utc_ms()) == 0
+
+
+def test_what_a_restored_store_lost_is_sent_again_though_its_log_grew_past_what_the_pc_knew(
+    store_and_pc: tuple[StoreProcess, Pc], tmp_path: Path
+) -> None:
+    store, pc = store_and_pc
+    connect = connector(store.port, store.folder / "ca.pem", read_s=10.0)
+    with connect(pc.enrolled) as client:
+        shutil.copytree(store.folder, tmp_path / "backup")  # nothing is being written
+        pc.write("after", 3)
+        pc.box.send(client.deliver)
+        client.synchronise()
+        pc.resending.turn(client, now_utc_ms())
+
+        put_back(store, tmp_path / "backup")
+        for number in range(3):
+            pc.write(f"later{number}", 3)
+            pc.box.send(client.deliver)
+        client.synchronise()
+        assert not client.has_gone_back  # the log is longer than this PC ever saw it
+        assert client.has_begun_anew
+        assert rows_of(store, "after") == []
+        assert pc.resending.turn(client, now_utc_ms()) == 0
+        pc.clock.at_s += BACK_SPREAD_S
+        assert pc.resending.turn(client, now_utc_ms()) == 1
+        pc.box.send(client.deliver)
+        assert len(rows_of(store, "after")) == 1
+        client.synchronise()
+        assert not client.has_begun_anew
 
 
 def test_a_store_that_went_back_while_the_pc_was_off_is_found_after_the_pcs_start(
