@@ -21,7 +21,7 @@ import pytest
 from centralstore.commands import main
 from centralstore.errors import SetUpError
 from centralstore.folder import init_folder
-from centralstore.server import CLOSING_SECONDS, listening
+from centralstore.server import listening
 from itembank.grants import grant_sitting, read_devices, write_grants
 from itembank.keyring import KeyFolder
 from sync.client import StoreClient
@@ -35,6 +35,13 @@ from sync.segment import Binding, recovery_recipient
 from sync.writer import Disk, JournalWriter
 from tests.centralstore.place import DAY_MS, RELEASE, events_of
 from tests.strategies import running
+
+PATIENT = """
+from centralstore import door, server, service
+server.CLOSING_SECONDS = door.BODY_SECONDS = 300.0
+service.LONGEST_WAIT_MS = 300_000
+"""
+"""Put before `RUN`: a store that waited for anything at its end would wait for five minutes."""
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "import sys; from centralstore.commands import main; sys.exit(main(sys.argv[1:]))"
@@ -73,12 +80,12 @@ class Service:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
 
-def start(folder: Path) -> tuple[subprocess.Popen[str], str]:
+def start(folder: Path, before: str = "") -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN, "run", str(folder), "--port", "0"],
+        [sys.executable, "-c", before + RUN, "run", str(folder), "--port", "0"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -92,10 +99,10 @@ def start(folder: Path) -> tuple[subprocess.Popen[str], str]:
 
 
 @pytest.fixture
-def service(tmp_path: Path, authority: KeyFolder, package: bytes) -> Iterator[Service]:
+def service(request: pytest.FixtureRequest, tmp_path: Path, authority: KeyFolder, package: bytes) -> Iterator[Service]:
     folder = tmp_path / "store"
     init_folder(folder, content_key=authority.signing_key().public.hex, cost=TEST_COST)
-    process, url = start(folder)
+    process, url = start(folder, getattr(request, "param", ""))
     made = Service(folder, authority, process, url)
     (tmp_path / "release.provrom").write_bytes(package)
     (tmp_path / "people.csv").write_text(PEOPLE, encoding="utf-8")
@@ -194,10 +201,6 @@ def test_a_second_service_on_the_same_store_is_refused_with_a_sentence(
     assert "another process has this store open" in capsys.readouterr().err
 
 
-STOPPED_WITHIN_SECONDS = CLOSING_SECONDS
-"""What waiting for peers would take at least. Measured: 0.2 s quiet, 3 s on a machine ten times too busy."""
-
-
 def connected(service: Service) -> ssl.SSLSocket:
     """A bare TLS connection."""
     host, port = service.url.removeprefix("https://").split(":")
@@ -205,8 +208,9 @@ def connected(service: Service) -> ssl.SSLSocket:
     return context.wrap_socket(socket.create_connection((host, int(port)), timeout=5), server_hostname=host)
 
 
+@pytest.mark.parametrize("service", [PATIENT], indirect=True, ids=["patient"])
 def test_the_store_stops_at_once_with_pcs_connected_and_waiting(service: Service) -> None:
-    folder, keys, target = str(service.folder), DeviceKeys.create(), "/v1/orders?sitting=s1&wait_ms=20000"
+    folder, keys, target = str(service.folder), DeviceKeys.create(), "/v1/orders?sitting=s1&wait_ms=300000"
     with StoreClient(service.url, service.folder / "ca.pem", "", keys, now_utc_ms=now_utc_ms) as client:
         device = client.enrol(service.command("token", folder, "--sitting", "s1").strip(), "PC 7").device_id
         service.command("clear-device", folder, device)
@@ -218,9 +222,7 @@ def test_the_store_stops_at_once_with_pcs_connected_and_waiting(service: Service
             waiting.sendall(f"GET {target} HTTP/1.1\r\nhost: store\r\n{head}\r\n".encode())
             slow.sendall(b"POST /v1/progress HTTP/1.1\r\nhost: store\r\ncontent-length: 20000\r\n\r\n{")
             client.synchronise()  # both have been read; this connection stays open and idle
-            begun = time.monotonic()
-            assert service.stop() == 0
-            assert time.monotonic() - begun < STOPPED_WITHIN_SECONDS
+            assert service.stop() == 0, "within a minute; what it could wait for lasts five"
             assert waiting.recv(65_536).startswith(b"HTTP/1.1 200")
             with contextlib.suppress(OSError):
                 assert slow.recv(65_536) == b""
