@@ -26,8 +26,8 @@ from itembank.keyring import KeyFolder
 ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"
 """The WebDriver standard's name for a reference to an element."""
 
-START_SECONDS: Final = 20.0
-WAIT_SECONDS: Final = 10.0
+START_SECONDS: Final = 60.0
+WAIT_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Browser:
         """Wait until a script in the page returns true.
 
         Raises:
-            PhotographError: it did not within ten seconds.
+            PhotographError: it did not within a minute.
         """
         end = time.monotonic() + WAIT_SECONDS
         while not self.run(f"return Boolean({script})"):
