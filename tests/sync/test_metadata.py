@@ -233,6 +233,9 @@ def test_a_clock_that_was_set_back_revives_nothing(scene: Scene, pc: Pc, place: 
     assert names(pc, NOW - 100 * DAY_MS) == {"norskprove.v1"}
     with pytest.raises(ListExpiredError):
         pc.memory().current(now_utc_ms=NOW + 24 * DAY_MS)
+    authority.list.renew(now_utc_ms=NOW + DAY_MS)  # newer by its number, and over before the time believed here
+    with pytest.raises(ListExpiredError):
+        pc.memory().update(authority.files().get, now_utc_ms=NOW + 2 * DAY_MS)
 
 
 def test_a_clock_far_ahead_refuses_and_does_no_lasting_harm(pc: Pc, scene: Scene) -> None:

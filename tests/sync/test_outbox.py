@@ -331,6 +331,65 @@ def test_a_conflict_is_shown_and_not_counted_as_delivered() -> None:
     assert box.pending() == ()
 
 
+RELAY = signing("relay receipts")
+
+
+def test_a_relays_receipt_counts_for_the_sitting_that_was_lent_to_it_and_for_no_other() -> None:
+    disk = SimulatedDisk()
+    wrote(disk, 5)
+    for lent, counts in (("another-sitting", False), (BINDING.sitting, True)):
+        box = Outbox(FOLDER, device_key=DEVICE, receipt_key=STORE.public, files=disk, relay_keys={lent: RELAY.public})
+        (parcel,) = box.pending()
+        receipt = receipt_of(verify(parcel.data, DEVICE.public), key=RELAY)
+        if counts:
+            box.received(receipt)
+        else:
+            with pytest.raises(WrongSignatureError, match="the store's receipt key"):
+                box.received(receipt)
+        assert box.delivered(BINDING.attempt).is_complete is counts
+        assert [each.sha256 for each in box.pending(kept="home")] == [parcel.sha256]
+
+
+def test_the_home_stores_receipt_stands_over_a_relays_whichever_came_first() -> None:
+    for order in ((STORE, RELAY), (RELAY, STORE)):
+        disk = SimulatedDisk()
+        wrote(disk, 5)
+        keys = {BINDING.sitting: RELAY.public}
+        box = Outbox(FOLDER, device_key=DEVICE, receipt_key=STORE.public, files=disk, relay_keys=keys)
+        (parcel,) = box.pending()
+        mine = verify(parcel.data, DEVICE.public)
+        other = Envelope(mine.header, mine.preamble, mine.run, "ab" * 32, b"")
+        for key in order:
+            box.received(receipt_of(mine if key is STORE else other, key=key, is_conflict=key is RELAY))
+        again = Outbox(FOLDER, device_key=DEVICE, receipt_key=STORE.public, files=disk, relay_keys=keys)
+        for found in (box, again):
+            assert found.delivered(BINDING.attempt).is_complete
+            assert found.pending(kept="home") == ()
+
+
+def test_a_store_that_has_something_else_in_the_place_has_lost_what_was_receipted() -> None:
+    disk, store = SimulatedDisk(), MemoryStore()
+    wrote(disk, 5)
+    box = outbox(disk)
+    (parcel,) = box.pending()
+    genuine = store.deliver(parcel.data)
+    box.received(genuine)
+    assert (box.compare(BINDING.attempt, [genuine]), box.pending()) == (0, ())
+    mine = verify(parcel.data, DEVICE.public)
+    assert box.compare(BINDING.attempt, [receipt_of(Envelope(mine.header, mine.preamble, mine.run, "ab" * 32, b""))])
+    assert [each.sha256 for each in box.pending()] == [parcel.sha256]
+
+
+def test_a_segment_that_may_be_growing_is_left_alone_until_it_is_told_how_far() -> None:
+    disk = SimulatedDisk()
+    wrote(disk, 3)
+    box = outbox(disk)
+    writer = wrote(disk, 2)
+    (segment,) = writer.durable_counts()
+    assert [(each.segment == segment, each.last) for each in box.pending({})] == [(False, 2)]
+    assert [(each.segment == segment, each.last) for each in box.pending({segment: 1})] == [(False, 2), (True, 0)]
+
+
 def test_an_export_to_a_folder_reads_back_as_the_same_attempt() -> None:
     disk = SimulatedDisk()
     wrote(disk, 250)
