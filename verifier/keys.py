@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 from unicodedata import normalize
 
 from verifier.canonical import Fields
@@ -11,6 +12,9 @@ from verifier.errors import need
 
 Corner = tuple[int, int]
 Response = Sequence[str]
+
+_MOST_FIGURES: Final = 6
+"""Of one place of a point (docs/formats.md §6)."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ def _areas(fields: Fields) -> Key:
 
 def _point(text: str) -> Corner | None:
     x, _, y = text.partition(",")
-    return (int(x), int(y)) if x.isdecimal() and y.isdecimal() and len(text) < 100 else None  # noqa: PLR2004
+    is_point = text.isascii() and all(each.isdecimal() and len(each) <= _MOST_FIGURES for each in (x, y))
+    return (int(x), int(y)) if is_point else None
 
 
 def _is_inside(corners: Sequence[Corner], point: Corner | None) -> bool:
