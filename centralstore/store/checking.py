@@ -29,6 +29,7 @@ from centralstore.leaves import (
 )
 from centralstore.rights import Act
 from centralstore.store.devices import ENROLLED
+from centralstore.store.evidence import evidence_problems
 from centralstore.store.exported import as_bytes, see_one_state
 from centralstore.store.keeper import Keeper
 from centralstore.store.lines import ROWS_AT_ONCE, Lines, kept_rows
@@ -217,6 +218,7 @@ class Checking(Keeper):
             "audit": _check_acts,
             "PC": _check_devices,
             "enrolment": _check_enrolments,
+            "evidence": _check_evidence,
         }
 
     def _check_envelopes(self, session: Session, check: _Check) -> None:
@@ -311,6 +313,12 @@ def _check_devices(session: Session, check: _Check) -> None:
             check.find("PC", row.id, "its keys are not those it was enrolled with")
         elif states[row.id] != row.state:
             check.find("PC", row.id, f"it is {row.state}, and by the acts in the log {states[row.id]}")
+
+
+def _check_evidence(session: Session, check: _Check) -> None:
+    """What staff let in of revoked PCs: without it no result tells of it."""
+    for ref, problem in evidence_problems(session):
+        check.find("evidence", ref, problem)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------

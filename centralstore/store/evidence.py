@@ -6,14 +6,19 @@ each has its receipt and its leaf. All that is kept of it after the act is evide
 
 from __future__ import annotations
 
-from sqlmodel import Session, func, select
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlmodel import Session, col, func, select
 
 from centralstore.errors import NotFoundError, NotNowError, UnknownDeviceError
 from centralstore.records import DeviceView
 from centralstore.rights import Act, Actor
 from centralstore.store.devices import Devices
-from centralstore.tables import Acceptance, KeptEnvelope
+from centralstore.tables import Acceptance, Audit, KeptEnvelope
 from centralstore.words import DeviceState
+
+ACT: Final = Act.ACCEPT_EVIDENCE.name.lower()
 
 
 class Evidence(Devices):
@@ -40,18 +45,18 @@ class Evidence(Devices):
 
         def work(session: Session) -> None:
             _require_acceptable(session, view, sitting, reason)
-            last = session.exec(select(func.max(KeptEnvelope.id))).one()
+            detail["after"] = session.exec(select(func.max(KeptEnvelope.id))).one() or 0
             row = Acceptance(
                 sitting=sitting,
                 device=device,
                 by=actor.user,
                 reason=reason.strip()[:1000],
                 at_ms=self.now_ms(),
-                after_envelope=last or 0,
+                after_envelope=detail["after"],
             )
             session.add(row)
 
-        detail: dict[str, object] = {"device": device, "reason": reason.strip()[:1000]}
+        detail: dict[str, Any] = {"device": device, "reason": reason.strip()[:1000]}
         self._act(actor, Act.ACCEPT_EVIDENCE, where, work, detail=detail)
 
     def require_let_in(self, device: DeviceView, sitting: str) -> None:
@@ -72,6 +77,24 @@ def _require_acceptable(session: Session, device: DeviceView, sitting: str, reas
         raise NotNowError(what, where, why="it is not revoked", remedy="It delivers by itself.")
     if is_let_in(session, sitting, device.id):
         raise NotNowError(what, where, why="it is let in already", remedy="Have it delivered.")
+
+
+def evidence_problems(session: Session) -> Iterator[tuple[str, str]]:
+    """Held against the acts in the log: each (sitting and PC, what is wrong)."""
+    acts = session.exec(select(Audit).where(Audit.act == ACT, col(Audit.is_allowed))).all()
+    by_act = {
+        (act.sitting, act.detail.get("device")): (act.user, act.detail.get("reason"), act.detail.get("after"))
+        for act in acts
+        if "relay" not in act.detail
+    }
+    for row in session.exec(select(Acceptance)).all():
+        told = by_act.pop((row.sitting, row.device), None)
+        if told is None:
+            yield f"{row.sitting}/{row.device}", "nobody let it in: it was written into the database past the store"
+        elif told != (row.by, row.reason, row.after_envelope):
+            yield f"{row.sitting}/{row.device}", "it is not what the act in the log says: it was changed afterwards"
+    for sitting, device in by_act:
+        yield f"{sitting}/{device}", "by the acts in the log it was let in, and that is gone: it was deleted"
 
 
 def is_let_in(session: Session, sitting: str, device: str) -> bool:

@@ -19,6 +19,7 @@ from centralstore.rights import COMMAND_LINE
 from centralstore.words import ContradictionKind
 from sync.keys import VerifyKey
 from sync.receipt import verify_receipt
+from tests.centralstore.administrator import administrator
 from tests.centralstore.lending import A, B, Lent, lend_s1, run_room
 from tests.centralstore.place import Journal, Pc, Site, events_of, new_sitting
 from tests.centralstore.test_races import Segment
@@ -71,7 +72,8 @@ async def test_what_a_revoked_pc_holds_is_kept_as_evidence_once_staff_lets_it_in
     assert (shown.kind, shown.subject) == (ContradictionKind.EVIDENCE, "PC 7")
     assert shown.told == {"by": "mona", "reason": REASON, "envelopes": len(rest)}
     act = site.store.audit(COMMAND_LINE, sitting="s1")[-1]
-    assert (act.user, act.act, act.detail) == ("mona", "accept_evidence", {"device": pc.id, "reason": REASON})
+    assert (act.user, act.act) == ("mona", "accept_evidence")
+    assert act.detail == {"device": pc.id, "reason": REASON, "after": 1}
     assert site.store.check_log().findings == ()
     # It gets nothing else, and is a revoked PC in everything.
     assert (await pc.ask("GET", "/v1/device/sittings")).status_code == 401
@@ -101,7 +103,8 @@ async def test_it_is_let_in_only_by_a_manager_with_a_reason_for_a_revoked_pc_of_
         perform(site.store, request(other, by=" "))
     site.store.revoke_device(site.manager, other.id)
     assert perform(site.store, request(other, by="Randi Moen")) == {"name": "PC 8"}
-    assert site.store.evidence(site.leader, "s1")[-1].reason == "Randi Moen: sett på"
+    reasons = {each.device: each.reason for each in site.store.evidence(site.leader, "s1")}
+    assert reasons == {pc.id: REASON, other.id: "Randi Moen: sett på"}
 
 
 def request(pc: Pc, *, by: str) -> CommandRequest:
@@ -156,6 +159,29 @@ async def test_what_was_on_a_stick_is_let_in_with_its_receipt(site: Site) -> Non
     key = VerifyKey.from_hex(site.store.public_keys()["receipt_key"])
     assert {verify_receipt(each["receipt"].encode(), key).device for each in taken} == {pc.id}
     assert list(site.store.envelopes(A)) == envelopes
+
+
+async def test_whoever_takes_it_out_of_the_database_or_changes_it_is_found_by_the_log(site: Site) -> None:
+    pc, other = await site.open_pc("reading"), await site.enrol("PC 8")
+    for each in (pc, other):
+        site.store.revoke_device(site.manager, each.id)
+    let_in(site, pc)
+    assert site.store.check_log().findings == ()
+    with administrator(site.store.folder.path) as admin:
+        admin.run("update acceptance set after_envelope = 99")
+    (changed,) = site.store.check_log().findings
+    with administrator(site.store.folder.path) as admin:
+        admin.run("update acceptance set device = ?", other.id)
+    moved = site.store.check_log().findings
+    with administrator(site.store.folder.path) as admin:
+        admin.run("delete from acceptance")
+    (gone,) = site.store.check_log().findings
+    assert [str(each) for each in (changed, *moved, gone)] == [
+        f"evidence s1/{pc.id}: it is not what the act in the log says: it was changed afterwards",
+        f"evidence s1/{other.id}: nobody let it in: it was written into the database past the store",
+        f"evidence s1/{pc.id}: by the acts in the log it was let in, and that is gone: it was deleted",
+        f"evidence s1/{pc.id}: by the acts in the log it was let in, and that is gone: it was deleted",
+    ]
 
 
 # --- what it is for ---------------------------------------------------------------------------------------------------
