@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from sync.checkpoint import Checkpoint, cosign, hash_of, sign_checkpoint, verify_checkpoint, verify_cosigned
+from sync.checkpoint import (
+    COSIGNED,
+    Checkpoint,
+    Cosigned,
+    cosign,
+    hash_of,
+    sign_checkpoint,
+    verify_checkpoint,
+    verify_cosigned,
+)
 from sync.errors import DamagedError, NotForUsError, SyncDataError, WrongSignatureError
 from sync.keys import SigningKey
+from sync.signed import sign_message
 from sync.tree import leaf_hash
 
 LOG, OTHER, WITNESS = SigningKey(b"l" * 32), SigningKey(b"o" * 32), SigningKey(b"w" * 32)
@@ -42,6 +52,10 @@ def test_a_cosignature_over_a_forged_checkpoint_or_by_another_counts_for_nothing
     by_other = cosign(sign_checkpoint(MADE, LOG), witness="Tilsynet", key=OTHER, seen_utc_ms=5)
     with pytest.raises(WrongSignatureError):
         verify_cosigned(by_other, WITNESS.public, LOG.public)
+    checkpoint = sign_checkpoint(MADE, LOG).decode()
+    names_another = Cosigned(witness="Tilsynet", key=OTHER.public.hex, checkpoint=checkpoint, seen_utc_ms=5)
+    with pytest.raises(NotForUsError, match="witness"):
+        verify_cosigned(sign_message(COSIGNED, names_another, WITNESS), WITNESS.public, LOG.public)
 
 
 @pytest.mark.parametrize("text", ["", "00", "zz" * 32, "00" * 33, "0" * 63 + "A"])

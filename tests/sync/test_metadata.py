@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
@@ -315,6 +316,8 @@ def test_what_is_no_root_cannot_be_pinned(data: bytes, scene: Scene) -> None:
         check_root(data)
     with pytest.raises(DamagedError):
         check_root(scene.new["timestamp.json"])
+    with pytest.raises(DamagedError, match="not signed by the keys it names"):
+        check_root(canonical_bytes({**json.loads(scene.authority.root), "signatures": []}))
     check_root(scene.authority.root)
     assert fingerprint(scene.authority.root) == sha256_hex(scene.authority.root)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import random
 from typing import Any
@@ -48,6 +49,7 @@ from sync.release import (
     sign_manifest,
     verify_grant,
 )
+from sync.signed import sign_message
 from tests.proof import Proof
 from tests.sync.examples import NOW, RECOVERY, box, device, signing
 from tests.sync.mutations import none_is_accepted
@@ -207,6 +209,13 @@ def test_one_custodian_is_enough_in_a_demo_only() -> None:
     assert [each.name for each in manifest.results.recipients()] == ["results:0+1", "results:0+2", "results:1+2"]
 
 
+def test_one_custodian_is_not_two_by_being_named_twice() -> None:
+    key = box("results").public.hex
+    for needed, keys in ((2, (key, key)), (2, (key, box("a").public.hex, key)), (2, (key,))):
+        with pytest.raises(ValueError, match="Custodians"):
+            Custodians(needed=needed, keys=keys)
+
+
 # --- grants and shares ------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +224,20 @@ def test_with_both_shares_a_pc_has_the_content_key_and_the_recovery_key() -> Non
     assert keys.content_key == CONTENT_KEY
     assert keys.recovery.raw == RECOVERY.raw
     assert open_package(package(), verified(package()), keys.content_key) == CONTENT
+
+
+def test_a_grant_that_the_authority_made_wrongly_gives_no_key() -> None:
+    """A recovery key that is not the one it names, or a spelling of its own: the journal would be sealed to another."""
+    genuine = verify_grant(grants().grants["pc-07", "norskprove-3"], AUTHORITY.public)
+    other = genuine.model_copy(update={"recovery_public": box("another").public.hex})
+    with pytest.raises(CannotOpenError, match="recovery key"):
+        opened(sign_message("grant", other, AUTHORITY))
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    share = genuine.device_share  # 80 bytes: its last digit has two bits that say nothing
+    respelt = share[:-2] + digits[digits.index(share[-2]) + 1] + "="
+    assert base64.b64decode(respelt) == base64.b64decode(share)
+    with pytest.raises(DamagedError, match="not in canonical form"):
+        opened(sign_message("grant", genuine.model_copy(update={"device_share": respelt}), AUTHORITY))
 
 
 def test_before_the_sitting_is_opened_nothing_on_the_pc_opens_the_package() -> None:

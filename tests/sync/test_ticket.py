@@ -143,6 +143,11 @@ def test_a_genuine_ticket_with_a_wrong_field_is_refused_by_name(field: str, valu
         opened(data)
 
 
+def test_what_is_longer_than_any_ticket_is_refused_before_it_is_opened() -> None:
+    with pytest.raises(DamagedError, match="or is too long"):
+        opened(b"PVRMTKT1" + bytes(4 * 2**20 + 49))
+
+
 def test_a_protected_candidate_has_a_number_and_no_name() -> None:
     assert [candidate.name for candidate in opened(sealed()).candidates] == ["Åse Ødegård", ""]
 

@@ -149,6 +149,19 @@ def test_no_proof_leads_from_a_tree_whose_leaf_was_changed(first: int, more: int
     assert not is_consistent(first, second, honest, forged, consistency_proof(first, second, nodes_of(leaves)))
 
 
+def test_a_path_that_ends_before_the_trees_own_height_proves_nothing() -> None:
+    """Each of these ends at the right hash; the tree of that size would need more steps."""
+    one, two = made(2)
+    both = node_hash(one, two)
+    assert is_included(one, 0, 1, [], one)
+    assert not is_included(one, 0, 2, [], one)
+    assert is_included(one, 0, 2, [two], both)
+    assert not is_included(one, 0, 3, [two], both)
+    assert is_consistent(1, 2, one, both, [two])
+    assert not is_consistent(1, 3, one, both, [two])
+    assert not is_consistent(1, 5, one, both, [two])
+
+
 def test_consistency_of_equal_empty_and_shrunk_trees() -> None:
     one, two = made(2)
     assert is_consistent(3, 3, one, one, [])
