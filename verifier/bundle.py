@@ -26,6 +26,15 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,200}(/[A-Za-z0-9][A-Za
 
 
 @dataclass(frozen=True)
+class Device:
+    """A PC as the store lists it: its public keys, and whether it is enrolled, cleared or revoked now."""
+
+    x25519: str
+    ed25519: str
+    state: str
+
+
+@dataclass(frozen=True)
 class Enrolment:
     """What the store says a candidate may take."""
 
@@ -43,11 +52,15 @@ class Bundle:
     state: str
     programme: str
     releases: tuple[str, ...]
-    devices: Mapping[str, str]
-    revoked: frozenset[str]
+    devices: Mapping[str, Device]
     enrolled: Mapping[tuple[str, str], Enrolment]
     delegations: tuple[str, ...]
     files: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def signers(self) -> Mapping[str, str]:
+        """PC → the key that it signs by."""
+        return {name: device.ed25519 for name, device in self.devices.items()}
 
     def under(self, folder: str, suffix: str) -> Iterator[tuple[str, bytes]]:
         """Name and bytes of every file in a folder of the bundle, in order of name."""
@@ -183,13 +196,10 @@ def _store_keys(store: Fields, report: Report, pinned: Mapping[str, str]) -> Map
 
 def _bundle(body: Fields, keys: Mapping[str, str], files: Mapping[str, bytes]) -> Bundle:
     sitting = body.object("sitting")
-    devices: dict[str, str] = {}
-    revoked: set[str] = set()
-    for device in body.objects("devices"):
-        name = device.id("id")
-        devices.setdefault(name, device.hex("ed25519", 32))
-        if device.text("state") == "revoked":
-            revoked.add(name)
+    devices: dict[str, Device] = {}
+    for each in body.objects("devices"):
+        device = Device(each.hex("x25519", 32), each.hex("ed25519", 32), each.text("state"))
+        devices.setdefault(each.id("id"), device)
     enrolled: dict[tuple[str, str], Enrolment] = {}
     for each in body.objects("enrolments"):
         place = each.text("candidate"), each.text("part")
@@ -202,7 +212,6 @@ def _bundle(body: Fields, keys: Mapping[str, str], files: Mapping[str, bytes]) -
         programme=sitting.text("programme"),
         releases=sitting.texts("releases"),
         devices=devices,
-        revoked=frozenset(revoked),
         enrolled=enrolled,
         delegations=body.texts("delegations") if "delegations" in body else (),
         files=files,

@@ -117,10 +117,12 @@ def _leaves(bundle: Bundle, checkpoint: Checkpoint, report: Report) -> Mapping[t
 
 def _check_leaf_signature(bundle: Bundle, fields: Fields, kind: str, ref: str) -> None:
     """What bears no signature of its own is signed as a leaf: nobody adds it who has the database alone."""
-    signature = bytes.fromhex(fields.hex("signature", None))
+    signature, sitting = bytes.fromhex(fields.hex("signature", None)), fields.text("sitting")
+    is_of_it = sitting == bundle.sitting or (kind == "audit" and not sitting)
+    need(is_of_it, f"it is of sitting '{sitting[:64]}'")
     if kind in SIGNED_THEMSELVES and not signature:
         return
-    message = canonical.encode({"kind": kind, "leaf": fields.plain["leaf"], "ref": ref, "sitting": bundle.sitting})
+    message = canonical.encode({"kind": kind, "leaf": fields.plain["leaf"], "ref": ref, "sitting": sitting})
     need(is_signed(bundle.keys["log_key"], "leaf", message, signature), "the store's log key did not sign it")
 
 

@@ -11,6 +11,7 @@ from verifier.bundle import Bundle
 from verifier.crypto import is_signed, open_message, sha256_hex
 from verifier.envelope import NO_HASH
 from verifier.errors import need
+from verifier.log import TOLERANCE_MS
 from verifier.report import Report
 
 CHECK: Final = "orders signed and chained"
@@ -18,11 +19,21 @@ KINDS: Final = frozenset(
     {"open", "start_part", "extra_time", "reset", "unlock", "expel", "left_alone", "permit_handover", "close"}
 )
 _MOST_BYTES: Final = 64 * 2**20
+_MOST_DELEGATION: Final = 32_768
+
+
+@dataclass(frozen=True)
+class Loan:
+    """A relay that could give orders of the sitting from one time to another."""
+
+    order_key: str
+    from_utc_ms: int
+    to_utc_ms: int
 
 
 @dataclass(frozen=True)
 class Order:
-    """One decision; ``leaf`` is what the log holds of it, ``is_of_relay`` whether a relay's key signed it."""
+    """One decision; ``leaf`` is what the log holds of it, ``loan`` that of the relay that signed it."""
 
     number: int
     kind: str
@@ -31,14 +42,14 @@ class Order:
     data: Mapping[str, object]
     at_utc_ms: int
     leaf: bytes
-    is_of_relay: bool
+    loan: Loan | None
 
 
 def read_orders(bundle: Bundle, report: Report) -> Sequence[Order]:
     """The orders that are genuine; what is wrong with others goes to the report."""
     orders: list[Order] = []
     with report.checking("order list", "orders.json"):
-        relays = _relay_keys(bundle, report)
+        loans = _loans(bundle, report)
         answer = canonical.table(bundle.file("orders.json"), "the order list", limit=_MOST_BYTES)
         answer.is_value("format", 1)
         answer.is_value("sitting", bundle.sitting)
@@ -47,11 +58,15 @@ def read_orders(bundle: Bundle, report: Report) -> Sequence[Order]:
         previous = NO_HASH
         for number, entry in enumerate(listed, 1):
             with report.checking(CHECK, f"order {number}"):
-                order = _order(entry, bundle, relays)
+                order = _order(entry, bundle, loans)
                 plain = entry.object("order").plain
                 orders.append(order)
                 need(order.number == number, f"it is number {order.number}: one is missing, doubled or moved")
                 need(plain["previous_sha256"] == previous, "it does not follow the order before it")
+                need(
+                    _is_in_time(order),
+                    "it is dated outside the time for which the relay that signed it had the sitting",
+                )
             previous = sha256_hex(canonical.encode(entry.plain.get("order")))
     with report.checking("orders acknowledged", "acks.json"):
         for ack in canonical.entries(canonical.decode(bundle.file("acks.json"), "the list", limit=_MOST_BYTES), "it"):
@@ -62,13 +77,13 @@ def read_orders(bundle: Bundle, report: Report) -> Sequence[Order]:
     return orders
 
 
-def _order(entry: canonical.Fields, bundle: Bundle, relays: Sequence[str]) -> Order:
+def _order(entry: canonical.Fields, bundle: Bundle, loans: Sequence[Loan]) -> Order:
     signature = bytes.fromhex(entry.hex("signature", 64))
     fields = entry.object("order")
     entry.end()
     message = canonical.encode(fields.plain)
-    is_of_relay = any(is_signed(key, "order", message, signature) for key in relays)
-    is_genuine = is_of_relay or is_signed(bundle.keys["order_key"], "order", message, signature)
+    loan = next((each for each in loans if is_signed(each.order_key, "order", message, signature)), None)
+    is_genuine = loan is not None or is_signed(bundle.keys["order_key"], "order", message, signature)
     need(is_genuine, "it is not signed by the store's order key")
     fields.is_value("format", 1)
     fields.is_value("sitting", bundle.sitting)
@@ -85,21 +100,33 @@ def _order(entry: canonical.Fields, bundle: Bundle, relays: Sequence[str]) -> Or
         fields.object("data").plain,
         fields.count("at_utc_ms"),
         canonical.encode(entry.plain),
-        is_of_relay,
+        loan,
     )
     fields.end()
     return order
 
 
-def _relay_keys(bundle: Bundle, report: Report) -> Sequence[str]:
-    """The order keys of relays to which the store lent this sitting."""
-    keys: list[str] = []
+def _loans(bundle: Bundle, report: Report) -> Sequence[Loan]:
+    """The relays to which the store lent this sitting."""
+    loans: list[Loan] = []
     for number, text in enumerate(bundle.delegations, 1):
         with report.checking("delegations to relays", f"delegation {number}"):
-            body = open_message(text.encode(), "delegation", bundle.keys["ticket_key"])
+            body = open_message(text.encode(), "delegation", bundle.keys["ticket_key"], limit=_MOST_DELEGATION)
+            body.is_value("format", 1)
             body.is_value("sitting", bundle.sitting)
-            keys.append(body.hex("order_key", 32))
-    return keys
+            body.is_value("number", number)
+            name = f"relay-{sha256_hex(bytes.fromhex(body.hex('ticket_key', 32)))[:16]}"
+            need(body.text("relay") == name, f"the relay's name does not belong to its key: that is of {name}")
+            begin, end = body.count("valid_from_utc_ms"), body.count("valid_to_utc_ms")
+            loans.append(Loan(body.hex("order_key", 32), begin, end))
+    return loans
+
+
+def _is_in_time(order: Order) -> bool:
+    """Whether the sitting was lent to the relay that gave an order; the clocks of two stores may differ a little."""
+    if order.loan is None:
+        return True
+    return order.loan.from_utc_ms - TOLERANCE_MS <= order.at_utc_ms <= order.loan.to_utc_ms + TOLERANCE_MS
 
 
 def order_fits(order: Order | None, kind: str, candidate: str, part: str, attempt: str) -> bool:

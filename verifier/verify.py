@@ -13,6 +13,7 @@ from verifier.attempts import Journal, check_facts, check_one_attempt, replay
 from verifier.bundle import Bundle, load_bundle
 from verifier.canonical import Fields
 from verifier.crypto import open_message, public_of
+from verifier.devices import check_devices
 from verifier.envelope import STREAMS, Envelope, read_envelope
 from verifier.errors import need
 from verifier.journal import KEY_TIMINGS, Kept, Opened, check_whole, line_of, open_line, parts_of
@@ -52,7 +53,7 @@ def verify(folder: Path, held: Held) -> Report:
     orders = read_orders(bundle, report)
     kept, contents = _envelopes(bundle, report)
     contents += [
-        Content("order", f"{bundle.sitting}/{each.number}", each.leaf, None if each.is_of_relay else each.at_utc_ms)
+        Content("order", f"{bundle.sitting}/{each.number}", each.leaf, None if each.loan else each.at_utc_ms)
         for each in orders
     ]
     contents += _conflicts(bundle, kept, report)
@@ -60,9 +61,10 @@ def verify(folder: Path, held: Held) -> Report:
     audit = _rows(bundle, "audit", ("id",), "at_ms", report)
     contents += [content for content, _ in (*results, *audit)]
     contents += _enrolments(bundle, report)
-    _erased(kept, [row for _, row in audit], report)
+    _erased(kept, [row for _, row in audit if row.get("sitting") == bundle.sitting], report)
     places = check_log(bundle, contents, held.witnesses, report)
-    kept = [Kept(each.stem, each.envelope, each.stored_utc_ms, places.get(f"receipt {each.stem}", 0)) for each in kept]
+    kept = [Kept(each.stem, each.envelope, each.stored_utc_ms, places.get(f"receipt {each.stem}", -1)) for each in kept]
+    check_devices(bundle, [row for _, row in audit], places, [each for each in kept if each.index >= 0], report)
     packages = _packages(bundle, report)
     _attempts(_House(bundle, orders, packages, places, held, report), kept, [row for _, row in results])
     return report
@@ -76,11 +78,12 @@ def _envelopes(bundle: Bundle, report: Report) -> tuple[list[Kept], list[Content
     kept: list[Kept] = []
     contents: list[Content] = []
     stems: set[str] = set()
+    signers = bundle.signers
     for name, data in bundle.under("envelopes", ".envelope"):
         stem = name.removeprefix("envelopes/").removesuffix(".envelope")
         stems.add(stem)
         with report.checking("envelopes signed and whole", name):
-            envelope = read_envelope(data, bundle.devices)
+            envelope = read_envelope(data, signers)
             need(envelope.segment.sitting == bundle.sitting, "it is of another sitting")
             need(envelope.segment.release in bundle.releases, "it is of a release that the sitting does not use")
             need(_stem(envelope) == stem, "it is not the envelope that its name says")
@@ -102,10 +105,12 @@ def _envelopes(bundle: Bundle, report: Report) -> tuple[list[Kept], list[Content
 
 def _erased(kept: Sequence[Kept], audit: Sequence[Mapping[str, object]], report: Report) -> None:
     """Streams without keys: answers never, others where somebody who may had them erased."""
-    acts = [
-        Fields(row, "an act") for row in audit if row.get("act") == "erase_stream" and row.get("is_allowed") is True
-    ]
-    permitted = {act.object("detail").plain.get("stream") for act in acts} - {"answers"}
+    permitted: set[str] = set()
+    for row in audit:
+        if row.get("act") == "erase_stream" and row.get("is_allowed") is True:
+            with report.checking("erasures read", f"audit {str(row.get('id'))[:40]}"):
+                permitted.add(Fields(row, "an act").object("detail").text("stream"))
+    permitted.discard("answers")
     for stream in STREAMS:
         without = [
             each.stem
@@ -155,7 +160,7 @@ def _conflicts(bundle: Bundle, kept: Sequence[Kept], report: Report) -> list[Con
         at_ms = row["at_ms"]
         contents.append(Content("conflict", ref, canonical.encode(row), at_ms if isinstance(at_ms, int) else None))
         with report.checking("conflicts", ref[:200]):
-            offered = read_envelope(bundle.file(f"conflicts/{ref}.envelope"), bundle.devices)
+            offered = read_envelope(bundle.file(f"conflicts/{ref}.envelope"), bundle.signers)
             is_it = offered.sha256 == row["offered_sha256"] and _stem(offered) == stem
             need(is_it, "the envelope that was offered is not the one that the store wrote down")
             stored = by_stem.get(stem)

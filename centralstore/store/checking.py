@@ -30,7 +30,7 @@ from centralstore.leaves import (
 from centralstore.rights import Act
 from centralstore.store.devices import ENROLLED
 from centralstore.store.evidence import evidence_problems
-from centralstore.store.exported import as_bytes, see_one_state
+from centralstore.store.exported import ACTS_ON_DEVICES, as_bytes, see_one_state
 from centralstore.store.keeper import Keeper
 from centralstore.store.lines import ROWS_AT_ONCE, Lines, kept_rows
 from centralstore.tables import (
@@ -298,7 +298,7 @@ def _check_devices(session: Session, check: _Check) -> None:
         return  # a relay's PCs are the central store's, which keeps the acts
     keys: dict[str, tuple[object, object]] = {}
     states: dict[str, object] = {}
-    acts = select(Audit).where(col(Audit.act).in_((ENROLLED, Act.MANAGE_DEVICES.name.lower())), col(Audit.is_allowed))
+    acts = select(Audit).where(col(Audit.act).in_(ACTS_ON_DEVICES), col(Audit.is_allowed))
     for act in session.exec(acts.order_by(col(Audit.id))).all():
         device = str(act.detail.get("device", ""))
         if act.act == ENROLLED:

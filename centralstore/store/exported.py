@@ -8,7 +8,9 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from centralstore.leaves import audit_content, conflict_content, conflict_ref, place_ref, result_content
+from centralstore.leaves import AUDIT, audit_content, conflict_content, conflict_ref, place_ref, result_content
+from centralstore.rights import Act
+from centralstore.store.devices import ENROLLED
 from centralstore.store.keeper import Keeper
 from centralstore.store.planning import get_sitting, sitting_parts
 from centralstore.tables import (
@@ -31,6 +33,9 @@ from sync.canonical import canonical_bytes
 
 Emit = Callable[[str, bytes], None]
 """Takes a file's name within the export and its bytes."""
+
+ACTS_ON_DEVICES: Final = (ENROLLED, Act.MANAGE_DEVICES.name.lower())
+"""They are of no sitting: a PC is enrolled, cleared and revoked for its room."""
 
 _ROWS_AT_ONCE: Final = 64
 """Envelopes in memory at one time; one is at most 200 kB."""
@@ -60,11 +65,11 @@ class Exports(Keeper):
             row = get_sitting(session, sitting)
             _emit_deliveries(session, sitting, emit)
             _emit_orders(session, sitting, emit)
-            _emit_records(session, sitting, emit)
+            acts = _acts_of(session, row)
+            _emit_records(session, sitting, acts, emit)
             for release, data in self._releases(session, sitting):
                 emit(f"releases/{release}.provrom", data)
-            query = select(LogLeaf).where(LogLeaf.sitting == sitting).order_by(col(LogLeaf.number))
-            leaves = session.exec(query).all()
+            leaves = _leaves_of(session, sitting, acts)
             emit("log/leaves.json", canonical_bytes([_leaf(leaf) for leaf in leaves]))
             return Exported(_facts(session, row), tuple(leaf.number for leaf in leaves))
 
@@ -117,16 +122,40 @@ def _emit_orders(session: Session, sitting: str, emit: Emit) -> None:
     emit("acks.json", canonical_bytes(rows))
 
 
-def _emit_records(session: Session, sitting: str, emit: Emit) -> None:
+def _emit_records(session: Session, sitting: str, acts: Sequence[Audit], emit: Emit) -> None:
     results = session.exec(select(KeptResult).where(KeptResult.sitting == sitting).order_by(col(KeptResult.id))).all()
     emit("results.json", canonical_bytes([{"content": result_content(row), "state": row.state} for row in results]))
-    acts = session.exec(select(Audit).where(Audit.sitting == sitting).order_by(col(Audit.id))).all()
     emit("audit.json", canonical_bytes([{"content": audit_content(row)} for row in acts]))
 
 
+def _acts_of(session: Session, row: Sitting) -> Sequence[Audit]:
+    """The acts on the sitting, and those that enrolled, cleared or revoked its PCs: whose answers could come when."""
+    acts = session.exec(select(Audit).where(Audit.sitting == row.id)).all()
+    devices = {device.id for device in _devices_of(session, row)}
+    query = select(Audit).where(col(Audit.act).in_(ACTS_ON_DEVICES), col(Audit.is_allowed), Audit.sitting != row.id)
+    on_devices = [act for act in session.exec(query).all() if act.detail.get("device") in devices]
+    return sorted([*acts, *on_devices], key=lambda act: act.id or 0)
+
+
+def _leaves_of(session: Session, sitting: str, acts: Sequence[Audit]) -> Sequence[LogLeaf]:
+    """All leaves of the sitting, and those of the acts on its PCs."""
+    leaves = list(session.exec(select(LogLeaf).where(LogLeaf.sitting == sitting)).all())
+    elsewhere = [str(act.id) for act in acts if act.sitting != sitting]
+    for start in range(0, len(elsewhere), _ROWS_AT_ONCE):
+        some = col(LogLeaf.ref).in_(elsewhere[start : start + _ROWS_AT_ONCE])
+        leaves += session.exec(select(LogLeaf).where(LogLeaf.kind == AUDIT, some, LogLeaf.sitting != sitting)).all()
+    return sorted(leaves, key=lambda leaf: leaf.number)
+
+
 def _leaf(row: LogLeaf) -> dict[str, object]:
-    leaf, signature = as_bytes(row.leaf).hex(), as_bytes(row.signature).hex()
-    return {"index": row.number, "kind": row.kind, "leaf": leaf, "ref": row.ref, "signature": signature}
+    return {
+        "index": row.number,
+        "kind": row.kind,
+        "leaf": as_bytes(row.leaf).hex(),
+        "ref": row.ref,
+        "signature": as_bytes(row.signature).hex(),
+        "sitting": row.sitting,
+    }
 
 
 def _facts(session: Session, row: Sitting) -> dict[str, object]:

@@ -352,8 +352,6 @@ NOT_EXPORTED = {
     "envelope: received earlier",
     "order: its row",
     "order: given earlier",
-    "PC: a stranger's, cleared",
-    "PC: revoked, without an act",
 }
 """Does not travel: the last act is of no sitting; of checkpoints only the newest goes along; of envelopes and orders
 the signed receipt and the signed order do, not the columns beside them."""

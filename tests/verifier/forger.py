@@ -120,6 +120,7 @@ class Forger:
         for name, content in held.items():
             leaves[places[name]] = leaf_hash(content)
         self.leaves, nodes = leaves, _nodes(leaves)
+        sittings = {("audit", str(e["content"]["id"])): e["content"]["sitting"] for e in self.json("audit.json")}
         mine = sorted(places[name] for name in held)
         names = {places[name]: name for name in held}
         listed = [
@@ -128,7 +129,8 @@ class Forger:
                 "kind": names[index][0],
                 "ref": names[index][1],
                 "leaf": leaves[index].hex(),
-                "signature": self.leaf_signature(*names[index], leaves[index]),
+                "signature": self.leaf_signature(*names[index], leaves[index], sittings.get(names[index], "s1")),
+                "sitting": sittings.get(names[index], "s1"),
             }
             for index in mine
         ]
@@ -141,9 +143,9 @@ class Forger:
             self.drop(*self.names("witness")).put("log/consistency.json", [])
         return self
 
-    def leaf_signature(self, kind: str, ref: str, leaf: bytes) -> str:
+    def leaf_signature(self, kind: str, ref: str, leaf: bytes, sitting: str) -> str:
         """The store's word for a leaf whose content is not signed itself."""
-        plain = {"kind": kind, "leaf": leaf.hex(), "ref": ref, "sitting": "s1"}
+        plain = {"kind": kind, "leaf": leaf.hex(), "ref": ref, "sitting": sitting}
         return "" if kind in {"receipt", "order"} else self.keys.log.sign("leaf", canonical_bytes(plain)).hex()
 
     def receipt_for(self, stem: str, stored_utc_ms: int) -> Forger:

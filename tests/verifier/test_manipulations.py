@@ -177,22 +177,67 @@ def test_an_order_the_store_signed_anew_breaks_the_chain_and_is_not_the_one_in_t
     assert {"orders signed and chained", "orders in the log"} <= forger.change("orders.json", forge).seal().found()
 
 
-def test_orders_of_a_relay_count_where_the_store_lent_it_the_sitting(forger: Forger) -> None:
-    relay = SigningKey.create()
+RELAY = SigningKey(b"r" * 32)
+
+
+def ordered_by_a_relay(forger: Forger) -> Forger:
+    """The third order is a relay's, and the log was made with it."""
 
     def by_relay(plain: Any) -> None:
         order = Order.model_validate(plain["orders"][2]["order"])
-        plain["orders"][2] = sign_order(order, relay).model_dump(mode="json")
+        plain["orders"][2] = sign_order(order, RELAY).model_dump(mode="json")
 
-    def lend(body: Any, key: SigningKey) -> None:
-        delegation = {"sitting": "s1", "number": 1, "order_key": relay.public.hex}
-        body["delegations"] = [forger.sign("delegation", delegation, key).decode()]
+    return forger.change("orders.json", by_relay).relog()
 
-    forger.change("orders.json", by_relay).relog().seal()
+
+def lend(forger: Forger, key: SigningKey | None = None, **changes: object) -> Forger:
+    """Seal with a delegation to the relay that holds for the third order, or is changed."""
+    at_utc_ms = forger.json("orders.json")["orders"][2]["order"]["at_utc_ms"]
+    delegation = {
+        "format": 1,
+        "sitting": "s1",
+        "number": 1,
+        "order_key": RELAY.public.hex,
+        "ticket_key": RELAY.public.hex,
+        "relay": f"relay-{sha256_hex(RELAY.public.raw)[:16]}",
+        "valid_from_utc_ms": at_utc_ms,
+        "valid_to_utc_ms": at_utc_ms,
+        **changes,
+    }
+    signed = forger.sign("delegation", delegation, forger.keys.ticket if key is None else key).decode()
+    return forger.seal(lambda body: body.update(delegations=[signed]))
+
+
+def test_orders_of_a_relay_count_where_the_store_lent_it_the_sitting(forger: Forger) -> None:
+    ordered_by_a_relay(forger).seal()
     assert "orders signed and chained" in forger.found()
-    assert forger.seal(lambda body: lend(body, forger.keys.ticket)).found() == set()
-    found = forger.seal(lambda body: lend(body, SigningKey.create())).found()
+    assert lend(forger).found() == set()
+    found = lend(forger, SigningKey.create()).found()
     assert {"delegations to relays", "orders signed and chained"} <= found
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"format": 2}, "'format' is not 1"),
+        ({"sitting": "s2"}, "'sitting' is not s1"),
+        ({"number": 2}, "'number' is not 1"),
+        ({"relay": "relay-0123456789abcdef"}, "the relay's name does not belong to its key"),
+    ],
+    ids=["format", "sitting", "number", "relay"],
+)
+def test_a_delegation_of_something_else_lends_nothing(forger: Forger, changes: dict[str, Any], sentence: str) -> None:
+    ordered_by_a_relay(forger)
+    assert _told(lend(forger, **changes), sentence)
+    assert _told(forger, "it is not signed by the store's order key")
+
+
+@pytest.mark.parametrize(("end", "minutes"), [("valid_from_utc_ms", 2), ("valid_to_utc_ms", -2)])
+def test_an_order_of_a_relay_counts_in_the_time_of_its_loan_only(forger: Forger, end: str, minutes: int) -> None:
+    at_utc_ms = forger.json("orders.json")["orders"][2]["order"]["at_utc_ms"]
+    ordered_by_a_relay(forger)
+    assert _told(lend(forger, **{end: at_utc_ms + minutes * MINUTE_MS}), "outside the time for which the relay")
+    assert lend(forger, **{end: at_utc_ms + minutes // 2 * MINUTE_MS}).found() == set()
 
 
 def test_an_acknowledgement_of_an_order_that_is_not_there_is_found(forger: Forger) -> None:
