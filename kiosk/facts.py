@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from engine import events
 from engine.events import Event
 from kiosk.openings import ORDER_SEEN, Running
+from kiosk.standing import standing
 from sync.errors import JournalFailedError
 from sync.progress import Incident, Progress
 
@@ -50,7 +51,10 @@ class Facts(Desk):
             self._running.record.happens_soon(events.IncidentNoted(self._now(), kind, detail))
 
     def _incident(self, kind: str) -> None:
-        if kind != ORDER_SEEN and not any(each.kind == kind for each in self._incidents[-3:]):
+        """Tell what happened to whoever sits here; where nobody does, `standing` tells what is so."""
+        if self._running is None or kind == ORDER_SEEN:
+            return
+        if not any(each.kind == kind for each in self._incidents[-3:]):
             self._incidents.append(Incident(kind=kind, at_ms=self._now()))
             del self._incidents[:-32]
             self._reported = (0, None)
@@ -110,8 +114,7 @@ class Facts(Desk):
                 attempt.deadline_ms,
             ),
             self._is_delivered(running) if running is not None else False,
-            len(self._incidents),
-            self._draft.refused,
+            len(self._incidents) if running is not None else self._standing(state),
         )
         if told == self._reported[1] and now_ms - self._reported[0] < REPORT_EVERY_MS:
             return
@@ -175,6 +178,22 @@ class Facts(Desk):
                 self._folder.keep_high_water(REPORTS, self._sequence_kept)
         return self._sequence
 
+    def _standing(self, state: RoomState) -> tuple[str, ...]:
+        return standing(state, self._login_gate, refused=self._draft.refused, now_ms=self._clock.boot_ms())
+
+    def _told_of_pc(self, state: RoomState) -> tuple[Incident, ...]:
+        """What a report without a candidate says of this PC."""
+        kinds = (*self._standing(state), *(("disk_low",) if self._is_disk_low() else ()))
+        return tuple(Incident(kind=kind, at_ms=0) for kind in kinds)
+
+    def _is_disk_low(self) -> bool:
+        """Whether no attempt could be begun here for want of room."""
+        try:
+            return self._folder.files.free_bytes(self._folder.journals) < self._conditions.free_needed
+        except OSError as error:
+            _log.warning("how much room the disk has is not known: %s", error)
+            return False
+
     def _progress(self, state: RoomState, sitting: str, running: Running | None) -> Progress:
         base = Progress(
             sitting=sitting,
@@ -183,7 +202,7 @@ class Facts(Desk):
             at_utc_ms=self._clock.wall_ms(),
             phase="refused" if self._draft.refused else "waiting",
             last_contact_utc_ms=state.contact_ms,
-            incidents=tuple(self._incidents),
+            incidents=tuple(self._incidents) if running is not None else self._told_of_pc(state),
         )
         if running is None:
             return base

@@ -12,8 +12,10 @@ from kiosk.clock import SystemClock
 from kiosk.errors import SetUpError
 from kiosk.folder import StateFolder
 from kiosk.screens import LoginScreen, WaitScreen
+from proverom.sample_room import SITTING
 from sync.metadata import ReleaseMetadata, fingerprint
 from tests.proverom.seat import Seat, ask
+from tests.proverom.test_programmes import leaders_browser
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +88,9 @@ def test_a_list_that_ran_out_opens_nothing_says_so_and_a_newer_one_mends_it(exam
     seat.until_true(lambda: "list_expired" in {each.kind for each in seat.reports[-1].incidents})
     assert seat.net.state.packages == {}
     assert seat.folder.read(seat.folder.share("demo")) is None
+    with leaders_browser(exam) as browser:
+        told = 'data-seat="1" data-fault="list_expired"'
+        seat.until_true(lambda: told in browser.get(f"/sittings/{SITTING}").text)
 
     releases.renew(now_utc_ms=now_ms())
     hand_over_list(exam)
