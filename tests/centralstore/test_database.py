@@ -127,6 +127,17 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(url: str) -> None:
     engine.dispose()
 
 
+def test_postgresql_does_not_try_to_compress_sealed_bytes(postgres: Postgres) -> None:
+    url = postgres.url(postgres.create())
+    upgrade(url)
+    engine = create_engine(url)
+    storage = "SELECT attstorage FROM pg_attribute WHERE attrelid = %s::regclass AND attname = 'data'"
+    with engine.connect() as connection:
+        kept = [connection.exec_driver_sql(storage, (table,)).scalar() for table in ("keptenvelope", "conflict")]
+    engine.dispose()
+    assert kept == ["e", "e"]  # external: beside the row, uncompressed
+
+
 def test_a_reader_sees_one_state_while_others_write(database: Database) -> None:
     database.write(lambda session: session.add(add("1")))
     with database.reading() as session:
