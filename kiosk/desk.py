@@ -103,6 +103,8 @@ class Desk:
         self._director: SoundDirector | None = None
         self._local: dict[tuple[str, str], KnownAttempt] = {}
         self._left: dict[str, LeftBehind] = {}
+        self._delivered_left: dict[str, LeftBehind] = {}
+        self._compared = 0
         self._has_looked = False
         self._sitting = ""
         self._dialog: Dialog | None = None

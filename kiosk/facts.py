@@ -145,7 +145,13 @@ class Facts(Desk):
             self._room.follow(known.attempt)
 
     def _report_left(self, state: RoomState) -> None:
-        """Tell of ended attempts that nobody sits at: a report may have been waiting for the network, or a restart."""
+        """Tell of ended attempts that nobody sits at: a report may have been waiting for the network, or a restart.
+
+        A store that was restored from a backup may have lost what it was told: it is told once more.
+        """
+        if state.compared != self._compared:
+            self._compared = state.compared
+            self._left.update({each: replace(left, told=None) for each, left in self._delivered_left.items()})
         for attempt, left in tuple(self._left.items()):
             receipted = state.delivered.get(attempt)
             records = 0 if receipted is None else receipted.delivered.records
@@ -164,7 +170,7 @@ class Facts(Desk):
             )
             self._room.report(self._sign_report(progress), attempt)
             if is_delivered:
-                del self._left[attempt]
+                self._delivered_left[attempt] = self._left.pop(attempt)
             else:
                 self._left[attempt] = replace(left, told=(records, received, is_delivered))
 

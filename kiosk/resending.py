@@ -41,10 +41,14 @@ class Resending:
         self._share = hashlib.sha256(device.encode()).digest()[0] / 256
         self._left: deque[str] = deque()
         self._from_s = 0.0
+        self._is_begun = False
+        self.rounds = 0
+        """How often everything was compared."""
 
     def begin(self, now_utc_ms: int, spread_s: float | None = None) -> None:
         """Compare from now on what was receipted in the last days (again)."""
         self._left = deque(self._outbox.attempts(since_utc_ms=now_utc_ms - KEPT_MS))
+        self._is_begun = True
         self._from_s = self._threads.now_s() + self._share * (START_SPREAD_S if spread_s is None else spread_s)
 
     def turn(self, client: StoreClient, now_utc_ms: int) -> int:
@@ -66,6 +70,9 @@ class Resending:
             self._left.rotate(-1)  # one that fails waits behind the others
             lost += self._outbox.compare(attempt, client.receipts(attempt))
             self._left.pop()
+        if self._is_begun and not self._left and self._threads.now_s() >= self._from_s:
+            self._is_begun = False
+            self.rounds += 1
         if lost:
             _log.warning("the store had lost %d envelopes of this PC; they are sent again", lost)
         return lost

@@ -37,6 +37,7 @@ class RoomState:
     ``is_list_expired``: what the sitting needs cannot be opened, since the list of current releases has run out.
     ``refused_package``: a package that the sitting needs was damaged or is refused, and no good one is here yet.
     ``clock_off_ms``: the store's time minus this PC's own clock, when the store was asked last; 0 before that.
+    ``compared``: how often all receipts were held against a store that may have lost something.
     """
 
     ticket: Ticket | None = None
@@ -53,6 +54,7 @@ class RoomState:
     is_list_expired: bool = False
     refused_package: bool = False
     clock_off_ms: int = 0
+    compared: int = 0
 
 
 @dataclass(frozen=True, slots=True)

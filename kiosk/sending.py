@@ -113,6 +113,10 @@ class Sending(Contact):
         self._attempted("orders kept here", self._tell_orders_again)
         if self._resending.turn(self._client, self._clock.wall_ms()):
             self._hurry.set()
+        if self._resending.rounds != self._state.compared:
+            # Where envelopes may be lost, orders and reports may be: they are told once more.
+            self._has_told_orders.clear()
+            self._change(compared=self._resending.rounds)
 
     # --- orders, reports, hand-overs ----------------------------------------------------------------------------------
 
