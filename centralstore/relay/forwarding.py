@@ -12,10 +12,10 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from centralstore.errors import SurroundingsError
 from centralstore.relay.loan import StorePublic
@@ -25,6 +25,7 @@ from sync.canonical import canonical_bytes, plain_of
 from sync.errors import SyncDataError
 from sync.keys import VerifyKey
 from sync.receipt import verify_receipt
+from sync.segment import Count
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 10.0
@@ -32,7 +33,18 @@ TURN_S: Final = 5.0
 LONGEST_PAUSE_S: Final = 300.0
 
 _LOG: Final = logging.getLogger("centralstore")
-_ANSWER: Final = TypeAdapter(dict[str, int | str | bool])
+
+
+class _Time(BaseModel):
+    """The central store's time; whatever else it tells with it is passed over."""
+
+    utc_ms: Count
+
+
+class _Refusal(BaseModel):
+    """Why the central store refuses."""
+
+    error: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 class CentralAwayError(SurroundingsError):
@@ -94,7 +106,7 @@ class CentralLine:
         except BaseException:
             self._http.close()
             raise
-        self._offset_ms = int(_parsed(told)["utc_ms"]) - self._store.now_ms()
+        self._offset_ms = _told_time(told) - self._store.now_ms()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -280,15 +292,15 @@ def _forward_all(store: Store, transport: httpx.BaseTransport | None, brought: d
             _LOG.warning("%s", sentence)
 
 
-def _parsed(answer: httpx.Response) -> dict[str, int | str | bool]:
+def _told_time(answer: httpx.Response) -> int:
     try:
-        return _ANSWER.validate_json(answer.content)
+        return _Time.model_validate_json(answer.content).utc_ms
     except ValidationError as error:
         raise CentralAwayError(str(answer.url), "its answer has another form") from error
 
 
 def _sentence(answer: httpx.Response) -> str:
     try:
-        return str(_ANSWER.validate_json(answer.content).get("error", ""))
+        return _Refusal.model_validate_json(answer.content).error
     except ValidationError:
         return "the answer gave no reason"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.fuzz.parsers import bank, journals, logs, messages, packages, pcs, relays, store
+from tests.fuzz.parsers import audits, bank, journals, logs, messages, packages, pcs, relays, store
 from tests.fuzz.target import Target
 
-MODULES = (bank, journals, logs, messages, packages, pcs, relays, store)
+MODULES = (audits, bank, journals, logs, messages, packages, pcs, relays, store)
 
 
 @cache

@@ -30,7 +30,7 @@ except ImportError:  # no wheel for this Python
     guide = None
 atheris: Any = guide
 
-OURS: Final = ("engine", "sync", "itembank", "centralstore", "administration", "kiosk")
+OURS: Final = ("engine", "sync", "itembank", "centralstore", "administration", "kiosk", "verifier")
 if atheris is not None and __name__ == "__main__":
     sys.stdout, told = sys.stderr, sys.stdout  # atheris tells each module it instruments
     with atheris.instrument_imports(include=list(OURS), enable_loader_override=False):

@@ -157,7 +157,7 @@ def check_envelope(data: bytes, envelope: Any) -> None:
         return
 
 
-def _entries() -> list[bytes]:
+def entries() -> list[bytes]:
     """A fact of every type, with the byte that names it."""
     filled = {"str": "R-101", "int": 7, "bool": True, "Response": ("B", "ø")}
     made: list[bytes] = []
@@ -196,7 +196,7 @@ def targets() -> list[Target]:
             "journal entry",
             lambda data: decode_event(data[0] if data else 0, data[1:]),
             (SyncDataError,),
-            lambda: raw(*_entries()),
+            lambda: raw(*entries()),
             65_537,
             check=writes_back(
                 lambda timed: bytes([event_code(timed.event)]) + encode_event(timed.event, utc_ms=timed.utc_ms)

@@ -6,9 +6,10 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from itembank.errors import ItemBankError
 from itembank.package import make_archive, open_public, open_sealed
@@ -25,6 +26,7 @@ from sync.release import (
     content_key_check,
     sign_manifest,
 )
+from sync.segment import Id
 from tests.fuzz.target import AUTHORITY, BANK, Fault, Target, at_path, canonical_json, joined, parts, raw, writes_back
 from tests.strategies import panel_plain, programme_plain, task_set_plain
 from tests.sync import test_release as releases
@@ -36,16 +38,17 @@ CONTENT_KEY: Final = bytes(range(32))
 def dress_package(pieces: Sequence[bytes], flags: int) -> bytes:
     """A genuine package around a public and a sealed archive, of members (1) or as they are."""
     public_files, sealed_files = (joined(pieces, 2)) if not flags & 1 else _archives(pieces)
+    programme, programme_version = _programme_of(pieces[0])
     header = sealed_header_of(
-        release="t.v1", series="t", version=1, programme="p", public_sha256=sha256_hex(public_files)
+        release="t.v1", series="t", version=1, programme=programme, public_sha256=sha256_hex(public_files)
     )
     sealed = seal_content(sealed_files, CONTENT_KEY, header, salt=bytes(16))
     manifest = ReleaseManifest(
         release="t.v1",
         series="t",
         version=1,
-        programme="p",
-        programme_version=1,
+        programme=programme,
+        programme_version=programme_version,
         is_demo=True,
         public_sha256=sha256_hex(public_files),
         public_bytes=len(public_files),
@@ -59,6 +62,17 @@ def dress_package(pieces: Sequence[bytes], flags: int) -> bytes:
     return encode_package(PackageFile(sign_manifest(manifest, AUTHORITY), public_files, sealed))
 
 
+def _programme_of(piece: bytes) -> tuple[str, int]:
+    """Id and version of the programme that a package is of, where a manifest can name them."""
+    try:
+        plain = json.loads(piece)
+        _NAMED.validate_python((plain["id"], plain["version"]), strict=True)
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is tried as it is
+        return "p", 1
+    return plain["id"], plain["version"]
+
+
+_NAMED: Final = TypeAdapter(tuple[Id, Annotated[int, Field(ge=1, le=2**31)]])
 PUBLIC_MEMBERS: Final = (
     "programme.json",
     "texts/information.json",

@@ -58,14 +58,32 @@ def check_plan(_data: bytes, plan: Any) -> None:
         raise Fault("a sentence without end")
 
 
+ANSWERS: Final = (
+    (),
+    ("A",),
+    ("B", "B"),
+    ("ord", ""),
+    ("10,10",),
+    ("9" * 5000 + ",1",),
+    ("٣,٣",),
+    ("1,²",),
+    ("0,0",),
+    ("000009,0",),
+    ("0000009,0",),
+    (" 1,1",),
+    ("Ord",),
+    ("ord ",),
+)
+"""What is answered to every key."""
+
+
 def read_corrected_keys(data: bytes) -> object:
     """The file, and every key in it; what they score for a few answers."""
     plain = at_path(read_keys, "keys.json")(data)
     assert isinstance(plain, dict)
     found = [parse_key(Reader(each, where="keys.json", error=PanelError), 1) for each in plain.values()]
-    answers = ((), ("A",), ("B", "B"), ("ord", ""), ("10,10",), ("9" * 5000 + ",1",), ("٣,٣",))
     for key in found:
-        if any(not 0 <= score_key(key, 1, answer) <= 1 for answer in answers):
+        if any(not 0 <= score_key(key, 1, answer) <= 1 for answer in ANSWERS):
             raise Fault("a score outside its bounds")
     return found
 
