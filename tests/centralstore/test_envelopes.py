@@ -129,6 +129,10 @@ async def test_a_pc_revoked_while_its_envelope_waits_is_refused(site: Site) -> N
     assert receipt_of(site, futures[1].result().receipt).device == other.id
     with pytest.raises(UnknownDeviceError, match="was revoked"):
         second.result()
+    (late,) = site.journal(pc, "c" * 32).write_keys(3).envelopes()
+    with pytest.raises(UnknownDeviceError, match="was revoked"):
+        site.store.keep_envelope(late).result()
+    assert list(site.store.envelopes("c" * 32)) == []
 
 
 async def test_a_pc_is_not_served_after_a_revocation_whose_answer_was_lost(

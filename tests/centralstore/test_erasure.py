@@ -11,11 +11,11 @@ from centralstore.scoring import opener_for, score_attempt
 from centralstore.store import Store
 from itembank.package import open_sealed
 from sync.bundle import read_envelopes
-from sync.envelope import claimed_device, verify
+from sync.envelope import claimed_device, pack, verify
 from sync.keys import VerifyKey
 from sync.receipt import verify_receipt
 from sync.release import Ed25519Trust
-from sync.segment import KEY_TIMINGS, results_opener
+from sync.segment import KEY_TIMINGS, results_opener, scan_segment
 from tests.centralstore.place import RELEASE, Pc, Site, events_of
 from tests.strategies import running
 
@@ -71,6 +71,23 @@ async def test_an_erased_envelope_that_is_sent_again_brings_nothing_back(site: S
     again = await pc.ask("POST", "/v1/envelopes", sent[0])
     assert (again.status_code, again.content) == (200, receipts[0])
     assert site.store.envelopes(ATTEMPT) == kept
+
+
+async def test_the_sealed_keys_are_gone_from_conflicts_and_from_the_files_of_the_database_too(site: Site) -> None:
+    pc = await site.open_pc("reading")
+    journal = site.journal(pc, ATTEMPT).write_keys(5)
+    (data,) = journal.envelopes()
+    other = pack(scan_segment(bytes(journal.file)), 0, 4, "ab" * 32, pc.keys.signing)
+    assert [(await pc.ask("POST", "/v1/envelopes", each)).status_code for each in (data, other)] == [200, 409]
+    site.store.close_sitting(site.leader, "s1", "the day is over")
+    assert site.store.erase_stream(COMMAND_LINE, "s1", "keys") == 2
+    site.store.close()
+    sealed = {name: [each.sealed.encode() for each in keys] for name, keys in journal.segment.preamble.keys.items()}
+    files = [path.read_bytes() for path in site.store.folder.path.glob("store.sqlite*")]
+    if site.store.folder.settings.database:
+        return  # a server's files are its own; what it keeps until it tidies up is told in SECURITY.md
+    assert all(any(key in file for file in files) for key in sealed["answers"])
+    assert not any(key in file for key in sealed["keys"] for file in files)
 
 
 async def test_erasing_twice_changes_nothing_more(site: Site) -> None:

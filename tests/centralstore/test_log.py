@@ -179,6 +179,62 @@ async def test_a_running_store_that_sees_its_log_changed_signs_no_more_and_goes_
     assert len([record for record in caplog.records if "Nothing more is signed" in record.message]) == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            "update logleaf set leaf = signature where number = (select max(number) from logleaf)",
+            "was changed while the store was running",
+        ),
+        (
+            "update logleaf set number = number + 5 where number = (select max(number) from logleaf)",
+            "is missing",
+        ),
+        (
+            "delete from logleaf where number = (select max(number) from logleaf)",
+            "leaves while the store was running, now",
+        ),
+    ],
+)
+async def test_a_running_store_signs_no_more_after_any_change_at_the_end_of_its_log(
+    site: Site, change: str, told: str
+) -> None:
+    assert site.store.checkpoint() == site.store.checkpoint()  # the second look takes in the first one's own leaf
+    with administrator(site.store.folder.path) as admin:
+        admin.run(change)
+    for _ in range(2):
+        with pytest.raises(LogBrokenError, match=told):
+            site.store.checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            "update logleaf set leaf = (select leaf from logleaf where number = 0) where number = 2",
+            "are not those of the checkpoint",
+        ),
+        ("delete from logleaf where number = 2", "is missing"),
+        ("delete from logleaf where number >= 3", "leaves, the table 3"),
+        ("update logcheckpoint set data = (select leaf from logleaf where number = 0)", "is not this store's"),
+    ],
+)
+async def test_a_store_that_starts_holds_its_whole_log_against_the_newest_checkpoint(
+    site: Site, change: str, told: str
+) -> None:
+    site.store.checkpoint()
+    site.store.close()
+    with administrator(site.store.folder.path) as admin:
+        admin.run(change)
+    again = Store.open(site.store.folder.path, clock=site.clock)
+    try:
+        for _ in range(2):
+            with pytest.raises(LogBrokenError, match=told):
+                again.checkpoint()
+    finally:
+        again.close()
+
+
 async def test_checkpoints_go_on_after_the_database_was_away(
     site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
