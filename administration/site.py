@@ -184,6 +184,9 @@ class _Pages:
         return (
             ("/", "GET", self.home),
             ("/logout", "POST", self.log_out),
+            ("/account", "GET", self.account),
+            ("/account/password", "POST", self.change_password),
+            ("/account/sessions", "POST", self.end_other_sessions),
             ("/sittings", "GET", self.sittings),
             ("/sittings/{sitting}", "GET", self.room),
             ("/sittings/{sitting}/board", "GET", self.board),
@@ -247,6 +250,31 @@ class _Pages:
         response = RedirectResponse("/login", status_code=303)
         end_session(response)
         return response
+
+    async def account(self, visit: Visit) -> Response:
+        """One's own account: another password, and where one is logged in."""
+        return await self._account_page(visit, "", 200)
+
+    async def _account_page(self, visit: Visit, sentence: str, status: int, *, said: str = "") -> Response:
+        sessions = await _away(lambda: self._store.sessions(visit.token))
+        return self._page(visit, "account.html", status, sessions=sessions, sentence=sentence, said=said)
+
+    async def change_password(self, visit: Visit) -> Response:
+        """Another password, for whoever knows the old one; all other sessions end."""
+        old, new, again = (visit.form.fields.get(name, "") for name in ("old", "new", "again"))
+        if new != again:
+            return await self._account_page(visit, say(visit.language, "account.differ"), FormError.status)
+        try:
+            await _away(lambda: self._store.change_password(visit.token, old, new))
+        except StoreError as error:
+            sentence = error_words(visit.language, error, "change_password")
+            return await self._account_page(visit, sentence, error.status)
+        return await self._account_page(visit, "", 200, said=say(visit.language, "account.changed"))
+
+    async def end_other_sessions(self, visit: Visit) -> Response:
+        """Log out everywhere but here."""
+        await _away(lambda: self._store.end_other_sessions(visit.token))
+        return RedirectResponse("/account", status_code=303)
 
     async def language(self, request: Request) -> Response:
         """Choose the language of the pages, logged in or not."""

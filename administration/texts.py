@@ -71,6 +71,41 @@ _COMMON: Final[Mapping[str, tuple[str, str, str]]] = {
         "For mange feil passord. Vent {seconds} sekund, og prøv igjen.",
         "Too many wrong passwords. Wait {seconds} seconds and try again.",
     ),
+    # --- one's own account ---
+    "account": ("Konto", "Konto", "Account"),
+    "account.password": ("Nytt passord", "Nytt passord", "New password"),
+    "account.old": ("Passordet du har nå", "Passordet du har no", "Your password now"),
+    "account.new": (
+        "Nytt passord: minst 15 tegn, gjerne en hel setning",
+        "Nytt passord: minst 15 teikn, gjerne ei heil setning",
+        "New password: at least 15 characters, best a whole sentence",
+    ),
+    "account.again": ("Nytt passord en gang til", "Nytt passord ein gong til", "New password once more"),
+    "account.change": ("Bytt passord", "Byt passord", "Change the password"),
+    "account.changed": (
+        "Passordet er byttet. Alle andre steder er du logget ut.",
+        "Passordet er bytt. Alle andre stader er du logga ut.",
+        "The password is changed. Everywhere else you are logged out.",
+    ),
+    "account.differ": (
+        "De to nye passordene er ikke like. Ingenting er gjort.",
+        "Dei to nye passorda er ikkje like. Ingenting er gjort.",
+        "The two new passwords differ. Nothing was done.",
+    ),
+    "account.wrong": (
+        "Passordet du har nå, er feil. Ingenting er gjort.",
+        "Passordet du har no, er feil. Ingenting er gjort.",
+        "Your password now is wrong. Nothing was done.",
+    ),
+    "account.sessions": ("Der du er logget inn", "Der du er logga inn", "Where you are logged in"),
+    "account.session": (
+        "Siden {time}. Ingen får være inne lenger enn til {end}.",
+        "Sidan {time}. Ingen får vere inne lenger enn til {end}.",
+        "Since {time}. At the latest until {end}.",
+    ),
+    "account.here": ("Her", "Her", "Here"),
+    "account.elsewhere": ("Et annet sted", "Ein annan stad", "Elsewhere"),
+    "account.end_others": ("Logg ut alle andre steder", "Logg ut alle andre stader", "Log out everywhere else"),
     # --- sittings ---
     "sittings.heading": ("Prøvepartier", "Prøveparti", "Sittings"),
     "sittings.none": (
@@ -133,6 +168,11 @@ _COMMON: Final[Mapping[str, tuple[str, str, str]]] = {
         "Skriv hva som skjedde. Ingenting er gjort.",
         "Skriv kva som hende. Ingenting er gjort.",
         "Write what happened. Nothing was done.",
+    ),
+    "error.field.password": (
+        "Det nye passordet er for lett å gjette. Bruk minst 15 tegn og mer enn vanlige ord. Ingenting er gjort.",
+        "Det nye passordet er for lett å gjette. Bruk minst 15 teikn og meir enn vanlege ord. Ingenting er gjort.",
+        "The new password is too easy. Use at least 15 characters and more than common words. Nothing was done.",
     ),
     "error.field.consent": (
         "Samtykket fra kandidaten mangler. Spør kandidaten, og skriv det her. Ingenting er gjort.",

@@ -159,6 +159,8 @@ def _error_key(error: StoreError | AdministrationError, act: str) -> str:
         return error.text
     if isinstance(error, FieldError) and f"error.field.{error.field}" in TEXTS:
         return f"error.field.{error.field}"
+    if isinstance(error, WrongPasswordError) and act == "change_password":
+        return "account.wrong"
     if isinstance(error, StateError) and act in _ACT_ERRORS and not isinstance(error, TakenError | LentError):
         return _ACT_ERRORS[act]
     return next((text for kind, text in _STORE_ERRORS if isinstance(error, kind)), "error.fault")

@@ -104,6 +104,15 @@ class AccountView:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionView:
+    """An open session of an account; ``is_this``: the one that asks."""
+
+    begun_ms: int
+    ends_ms: int
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PartView:
     """A part of a sitting: plan and start; ``started_ms`` 0 = not yet."""
 

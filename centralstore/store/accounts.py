@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from centralstore.errors import FieldError, LogInPausedError, NotFoundError, TakenError, WrongPasswordError
-from centralstore.records import AccountView, NewAccount
+from centralstore.records import AccountView, NewAccount, SessionView
 from centralstore.rights import EVERYWHERE, Act, Actor
 from centralstore.store.keeper import Keeper, Where
 from centralstore.tables import Account, StaffSession
@@ -114,6 +115,62 @@ class Accounts(Keeper):
 
         self._write(work)
 
+    def sessions(self, token: str) -> tuple[SessionView, ...]:
+        """The open sessions of the account that has this one, the newest first; () when this one does not hold."""
+        actor = self.session_actor(token)
+
+        def work(session: Session) -> tuple[SessionView, ...]:
+            rows = session.exec(_open_sessions(actor.user, self.now_ms())).all() if actor is not None else ()
+            return tuple(
+                SessionView(row.created_ms, row.expires_ms, is_this=row.token_sha256 == _digest(token)) for row in rows
+            )
+
+        return self._read(work)
+
+    def end_other_sessions(self, token: str) -> None:
+        """Log the account out everywhere but here.
+
+        Raises:
+            WrongPasswordError: this session does not hold any more.
+        """
+        account = self._account_of(token)
+        self._write(lambda session: self._end_others(session, account, token, "end_sessions"))
+
+    def change_password(self, token: str, old: str, new: str) -> None:
+        """Give the account of this session a new password; its other sessions end. Logged, as every try is.
+
+        Raises:
+            WrongPasswordError: ``old`` is not its password, or the session does not hold any more.
+            LogInPausedError: too many wrong ones; carries the seconds to wait.
+            FieldError: the new one is too easy.
+        """
+        account = self._account_of(token)
+        self.log_in(account.user, old)
+        check_password(new, f"account '{account.user}'", own_words(account))
+        verifier = PasswordVerifier.make(new, self._house.folder.settings.password_cost).text
+
+        def work(session: Session) -> None:
+            row = session.get_one(Account, account.user)
+            row.verifier = verifier
+            session.add(row)
+            self._end_others(session, account, token, "change_password")
+
+        self._write(work)
+
+    def _end_others(self, session: Session, account: Account, token: str, act: str) -> None:
+        others = select(StaffSession).where(
+            StaffSession.user == account.user, StaffSession.token_sha256 != _digest(token)
+        )
+        for row in session.exec(others).all():
+            session.delete(row)
+        self._log(session, _actor(account), act, Where(account.site, account.room), {}, is_allowed=True)
+
+    def _account_of(self, token: str) -> Account:
+        actor = self.session_actor(token)
+        if actor is None:
+            raise WrongPasswordError
+        return self._account(actor.user)
+
     def add_account(self, actor: Actor, new: NewAccount) -> None:
         """Give a person access.
 
@@ -159,9 +216,14 @@ class Accounts(Keeper):
         return account
 
 
-def own_words(new: NewAccount) -> tuple[str, ...]:
+def _open_sessions(user: str, now_ms: int) -> SelectOfScalar[StaffSession]:
+    query = select(StaffSession).where(StaffSession.user == user, StaffSession.expires_ms > now_ms)
+    return query.order_by(col(StaffSession.created_ms).desc())
+
+
+def own_words(account: NewAccount | Account) -> tuple[str, ...]:
     """What an attacker knows of an account, and tries first."""
-    return (new.user, *new.name.split(), new.site, new.room)
+    return (account.user, *account.name.split(), account.site, account.room)
 
 
 def insert_account(session: Session, new: NewAccount, verifier: str, now_ms: int) -> None:

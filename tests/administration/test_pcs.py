@@ -76,8 +76,8 @@ def test_the_gravest_stand_first_then_by_seat() -> None:
 @pytest.mark.parametrize("is_silent", [True, False], ids=["silent", "list run out"])
 def test_what_many_pcs_share_becomes_one_line(is_silent: bool) -> None:
     def many(count: int) -> tuple[PcView, ...]:
-        one = {"age_ms": SILENT} if is_silent else {}
-        return tuple(pc(str(number), *(() if is_silent else ("list_expired",)), **one) for number in range(count))
+        told, age_ms = ((), SILENT) if is_silent else (("list_expired",), 1_000)
+        return tuple(pc(str(number), *told, age_ms=age_ms) for number in range(count))
 
     fault = Fault.NO_CONTACT if is_silent else Fault.LIST_EXPIRED
     told = found(board(seat(), pcs=(*many(CROWD), pc("99", "disk_low"))))

@@ -28,9 +28,12 @@ PAGES = (
     "/sittings/s1/attendance",
     "/sittings/s1/read-out",
     "/sittings/s1/seats/100234",
+    "/account",
 )
 POSTS = (
     "/logout",
+    "/account/password",
+    "/account/sessions",
     "/sittings/s1/day-code",
     "/sittings/s1/do/open",
     "/sittings/s1/seats/100234/expel",
