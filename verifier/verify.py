@@ -61,10 +61,11 @@ def verify(folder: Path, held: Held) -> Report:
     audit = _rows(bundle, "audit", ("id",), "at_ms", report)
     contents += [content for content, _ in (*results, *audit)]
     contents += _enrolments(bundle, report)
-    _erased(kept, [row for _, row in audit if row.get("sitting") == bundle.sitting], report)
+    acts = [row for _, row in audit if not _is_relays(row)]
+    _erased(kept, [row for row in acts if row.get("sitting") == bundle.sitting], report)
     places = check_log(bundle, contents, held.witnesses, report)
     kept = [Kept(each.stem, each.envelope, each.stored_utc_ms, places.get(f"receipt {each.stem}", -1)) for each in kept]
-    check_devices(bundle, [row for _, row in audit], places, [each for each in kept if each.index >= 0], report)
+    check_devices(bundle, acts, places, [each for each in kept if each.index >= 0], report)
     packages = _packages(bundle, report)
     _attempts(_House(bundle, orders, packages, places, held, report), kept, [row for _, row in results])
     return report
@@ -101,6 +102,12 @@ def _envelopes(bundle: Bundle, report: Report) -> tuple[list[Kept], list[Content
     for stem in sorted(stems - receipts):
         report.find("receipts signed, for what is stored", stem, "there is no usable receipt for it")
     return list(by_stem.values()), contents
+
+
+def _is_relays(row: Mapping[str, object]) -> bool:
+    """Whether an act is a relay's, as that told it: it is no act of this store and permits nothing here."""
+    detail = row.get("detail")
+    return isinstance(detail, dict) and "relay" in detail
 
 
 def _erased(kept: Sequence[Kept], audit: Sequence[Mapping[str, object]], report: Report) -> None:

@@ -29,7 +29,7 @@ from centralstore.leaves import (
 )
 from centralstore.rights import Act
 from centralstore.store.devices import ENROLLED
-from centralstore.store.evidence import evidence_problems
+from centralstore.store.evidence import evidence_problems, is_relays
 from centralstore.store.exported import ACTS_ON_DEVICES, as_bytes, see_one_state
 from centralstore.store.keeper import Keeper
 from centralstore.store.lines import ROWS_AT_ONCE, Lines, kept_rows
@@ -300,10 +300,12 @@ def _check_devices(session: Session, check: _Check) -> None:
     states: dict[str, object] = {}
     acts = select(Audit).where(col(Audit.act).in_(ACTS_ON_DEVICES), col(Audit.is_allowed))
     for act in session.exec(acts.order_by(col(Audit.id))).all():
-        device = str(act.detail.get("device", ""))
+        device = "" if is_relays(act) else str(act.detail.get("device", ""))
+        if not device:
+            continue
         if act.act == ENROLLED:
             keys[device], states[device] = (act.detail.get("x25519"), act.detail.get("ed25519")), "enrolled"
-        elif device:
+        else:
             states[device] = act.detail.get("state")
     for row in session.exec(select(Device)).all():
         check.counts["PC"] = check.counts.get("PC", 0) + 1
@@ -388,7 +390,7 @@ def _erased(session: Session) -> dict[str, list[StreamName]]:
     """The streams of each sitting that an act of the store erased."""
     query = select(Audit).where(Audit.act == Act.ERASE_STREAM.name.lower(), col(Audit.is_allowed))
     found: dict[str, list[StreamName]] = {}
-    for row in session.exec(query).all():
+    for row in (act for act in session.exec(query).all() if not is_relays(act)):
         names: tuple[StreamName, ...] = ("keys", "form")
         found.setdefault(row.sitting, []).extend(name for name in names if row.detail.get("stream") == name)
     return found

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from centralstore.commands import main
 from centralstore.counter import perform
@@ -15,8 +16,10 @@ from centralstore.desk import CommandRequest
 from centralstore.errors import FieldError, NoRightError, NotFoundError, NotNowError, UnknownDeviceError
 from centralstore.evidence.bundle import OutFolder, export_bundle
 from centralstore.records import PlannedPart
+from centralstore.relay.rows import AuditRow, Telling, telling_row
 from centralstore.rights import COMMAND_LINE
 from centralstore.words import ContradictionKind
+from sync.delegation import relay_id
 from sync.keys import VerifyKey
 from sync.receipt import verify_receipt
 from tests.centralstore.administrator import administrator
@@ -200,6 +203,31 @@ async def test_a_return_that_waited_for_a_revoked_pcs_envelopes_completes_when_t
     (view,) = lent.central.evidence(lent.site.leader, "s1")
     assert dict(view.envelopes) == {A: len(made[A])}
     assert lent.central.check_log().findings == ()
+
+
+async def test_a_relay_that_tells_of_such_acts_lets_nothing_in_and_disturbs_no_check(
+    lent: Lent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await run_room(lent)
+    central, pc = lent.central, lent.pcs[0]
+    central.revoke_device(lent.site.manager, pc.id)
+    told: tuple[tuple[str, dict[str, JsonValue]], ...] = (
+        ("accept_evidence", {"device": pc.id, "reason": "fra reléet", "after": 0}),
+        ("manage_devices", {"device": pc.id, "state": "cleared"}),
+        ("enrol", {"device": pc.id, "x25519": "00", "ed25519": "00"}),
+    )
+    rows = tuple(telling_row("audit", str(number), act_row(act, detail)) for number, (act, detail) in enumerate(told))
+    relay = relay_id(VerifyKey.from_hex(lent.relay_public.ticket_key))
+    assert central.take_rows(relay, Telling(sitting="s1", rows=rows)) == 3
+    assert len(lent.forward().refused) == len(lent.relay.envelopes(A))
+    assert central.evidence(lent.site.leader, "s1") == ()
+    assert central.check_log().findings == ()
+    export_bundle(central, "s1", OutFolder(tmp_path / "bundle"), checkpoint=central.checkpoint)
+    assert verify([str(tmp_path / "bundle")]) == 0, capsys.readouterr().out
+
+
+def act_row(act: str, detail: dict[str, JsonValue]) -> AuditRow:
+    return AuditRow(at_ms=5, user="x", role="command", act=act, candidate="", is_allowed=True, detail=detail)
 
 
 async def test_what_was_let_in_is_a_finding_beside_the_result_and_only_there(
