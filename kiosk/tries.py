@@ -7,12 +7,15 @@ the count is there first, the answer comes last. The attempt's journal counts to
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sync.daycode import DayCodeGate
 
 if TYPE_CHECKING:
     from kiosk.folder import StateFolder
+
+_MOST_TRIES: Final = 100_000
+"""Of one PC in one sitting: more than one every second all day."""
 
 
 class DayCodeTries:
@@ -86,6 +89,11 @@ class DayCodeTries:
         try:
             data = self._folder.read(self._folder.tries(self._sitting)) or b"{}"
             plain = cast("dict[str, Any]", json.loads(data))
-            return int(plain.get("wrong", 0)), str(plain.get("attempt", "")), int(plain.get("forgiven", 0))
-        except (ValueError, TypeError, AttributeError, RecursionError):
+            return _count(plain.get("wrong")), str(plain.get("attempt", "")), _count(plain.get("forgiven"))
+        except (ValueError, AttributeError, RecursionError):
             return 0, "", 0
+
+
+def _count(found: object) -> int:
+    """A number of tries; one that nobody can have made is none."""
+    return found if type(found) is int and 0 <= found <= _MOST_TRIES else 0

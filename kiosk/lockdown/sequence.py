@@ -75,7 +75,7 @@ class Sequence:
         """Names of the steps that are done, first performed first."""
         try:
             names: object = json.loads(self._done_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return []
         return [str(name) for name in cast("list[object]", names)] if isinstance(names, list) else []
 
