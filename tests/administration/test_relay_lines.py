@@ -104,6 +104,22 @@ async def test_a_relay_that_has_given_back_offers_nothing_any_more(lent: Lent) -
     assert "Åpne prøvepartiet" not in text_of(page)
 
 
+async def test_what_a_relay_told_too_late_and_what_was_let_in_as_evidence_stand_on_the_page(
+    lent: Lent, desk: Desk
+) -> None:
+    await desk.log_in("mona")
+    lent.relay.open_sitting(lent.site.leader, "s1")
+    lent.central.take_back(lent.site.leader, "s1", "stjålet")
+    assert "ikke lenger ble gitt der" not in text_of(await desk.see(ROOM))
+    lent.forward()
+    told = text_of(await desk.see(ROOM))
+    assert "relay fortalte noe da prøvepartiet ikke lenger ble gitt der. Ingenting her er endret av det." in told
+    lent.central.revoke_device(lent.site.manager, lent.pcs[0].id)
+    lent.central.accept_evidence(lent.site.manager, "s1", lent.pcs[0].id, "skrevet før")
+    told = text_of(await desk.see(ROOM))
+    assert "er sperret. Det den hadde igjen, tas imot som bevis og står ved resultatet." in told
+
+
 def test_the_line_is_said_in_three_languages() -> None:
     borrowed = BorrowingView(
         "s1", 1, "store", "https://c", is_returned=False, is_return_known=False, forwarded=3, kept=8
