@@ -12,14 +12,19 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
 import centralstore.door
+import centralstore.height
 import centralstore.store
 import kiosk.conductor
+import kiosk.preparing
+import kiosk.resending
 import kiosk.room
+import sync.client
 from centralstore.bell import Bell
+from centralstore.database import Database
 from kiosk.sound import decode
 from sync.passwords import PasswordVerifier
 
@@ -51,19 +56,47 @@ async def _no_wait(bell: Bell, topic: str, _seen: int, _timeout_s: float) -> int
     return bell.version(topic)
 
 
-@contextmanager
-def one_thread(*, ask_s: float) -> Generator[None]:
-    """Inside, the store's door works in the calling thread, and what is asked again for every PC is worked out once.
+def _write_now(database: Database, job: Any) -> None:
+    """The writer's work, one job to a transaction, in the thread that hands it over."""
+    database._commit([job])
 
-    ``ask_s``: how often a PC asks the store for everything (`kiosk.room`).
+
+class SimulatedTime:
+    """What `time` gives where a module measures how long something took: never the machine's own pace."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+
+    def monotonic(self) -> float:
+        """See `time.monotonic`."""
+        return self._now_ms() / 1000
+
+
+COMPARE_S: Final = 5.0
+"""Over how long PCs spread their comparing after a store was put back, or after their start: hours are seconds here."""
+
+
+@contextmanager
+def one_thread(*, ask_s: float, now_ms: Callable[[], int]) -> Generator[None]:
+    """Inside, the store works in the calling thread, and what is asked again for every PC is worked out once.
+
+    Args:
+        ask_s: how often a PC asks the store for everything (`kiosk.room`).
+        now_ms: simulated time.
     """
     at_once: Callable[..., Awaitable[Any]] = _at_once
     with ExitStack() as stack:
+        stack.enter_context(patch.object(Database, "_enqueue", _write_now))
+        for module in (sync.client, centralstore.height):
+            stack.enter_context(patch.object(module, "time", SimulatedTime(now_ms)))
+        for name in ("START_SPREAD_S", "BACK_SPREAD_S"):
+            stack.enter_context(patch.object(kiosk.resending, name, COMPARE_S))
         stack.enter_context(patch.object(centralstore.door, "run_in_threadpool", at_once))
         stack.enter_context(patch.object(kiosk.room, "ASK_EVERY_S", ask_s))
         stack.enter_context(patch.object(Bell, "wait", _no_wait))
         stack.enter_context(patch.object(centralstore.store, "upgrade", lambda _url: None))
-        stack.enter_context(patch.object(kiosk.conductor, "decode", lru_cache(64)(decode)))
+        for module in (kiosk.conductor, kiosk.preparing):
+            stack.enter_context(patch.object(module, "decode", lru_cache(64)(decode)))
         stack.enter_context(patch.object(PasswordVerifier, "accepts", _remembered(PasswordVerifier.accepts)))
         yield
 
