@@ -22,7 +22,7 @@ MOST_ROOTS: Final = 64
 
 
 class CurrentList:
-    """The list as this PC knows it. Used by both of the room's threads.
+    """The list as this PC knows it. Used by the room's threads; none waits for another's network.
 
     Times are the wall clock, corrected by the store where it was reached. The list never counts as of an earlier time
     than that at which it was last found current, so a clock that was set back revives nothing.
@@ -37,7 +37,7 @@ class CurrentList:
         self._lock = threads.lock()
 
     def refresh(self, fetch: Callable[[str], bytes | None], *, now_utc_ms: int) -> None:
-        """Take in what is newer. What is refused leaves the list in use as it was.
+        """Take in what is newer. What is refused leaves the list in use as it was, and so it is until all has come.
 
         Args:
             fetch: a file of the list by its name, None where there is none (`StoreClient.metadata`).
@@ -47,11 +47,17 @@ class CurrentList:
             ListRefusedError, ListExpiredError: as `ReleaseMetadata.update`, or no root has the fingerprint given here.
             StoreError: the store was not reached.
         """
+        root = None if self._folder.has(self._folder.authority_root) else self._root_from(fetch)
         with self._lock:
-            if self._folder.read(self._folder.authority_root) is None:
-                self._folder.write(self._folder.authority_root, self._root_from(fetch))
-            self._current = None
-            self._current = self._opened().update(fetch, now_utc_ms=now_utc_ms)
+            if root is not None:
+                self._folder.write(self._folder.authority_root, root)
+            before = self._opened()
+        kept: list[bytes] = []
+        after, current = before.beside(kept.append), None
+        try:
+            current = after.update(fetch, now_utc_ms=now_utc_ms)
+        finally:
+            self._take(before, after, current, kept)
 
     def releases(self, *, at_utc_ms: int) -> CurrentReleases:
         """The list in use, good for `CurrentReleases.release` at that time.
@@ -75,6 +81,17 @@ class CurrentList:
             ListRefusedError, ListExpiredError: as `releases`.
         """
         return MetadataTrust(self.releases(at_utc_ms=at_utc_ms), release)
+
+    def _take(
+        self, before: ReleaseMetadata, after: ReleaseMetadata, current: CurrentReleases | None, kept: list[bytes]
+    ) -> None:
+        """Use what was taken in, once it is on the disk. What another thread took in meanwhile stands: it is as new."""
+        with self._lock:
+            if self._list is not before:
+                return
+            if kept:
+                self._folder.write(self._folder.list_memory, kept[-1])
+            self._list, self._current = after, current
 
     def _root_from(self, fetch: Callable[[str], bytes | None]) -> bytes:
         """The root file that has the fingerprint which was given at this PC's enrolment."""

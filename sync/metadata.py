@@ -228,6 +228,12 @@ class ReleaseMetadata:
         self._workplace = workplace
         self._kept = _Kept(pinned=sha256_hex(pinned_root)) if kept is None else _read_kept(kept, pinned_root)
 
+    def beside(self, keep: Callable[[bytes], None]) -> ReleaseMetadata:
+        """Another one that remembers the same, to be updated while this one is in use; ``keep`` as for this class."""
+        other = ReleaseMetadata(self._pinned, kept=None, keep=keep, workplace=self._workplace)
+        other._kept = self._kept
+        return other
+
     def update(self, fetch: Fetch, *, now_utc_ms: int) -> CurrentReleases:
         """Take in what is newer, and check everything anew. What is refused leaves the list in use as it was.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -96,3 +97,36 @@ def test_a_withdrawn_release_goes_from_a_running_program_too(folder: StateFolder
     authority.list.withdraw("norskprove.v1", now_utc_ms=NOW)
     running.refresh(authority.files().get, now_utc_ms=NOW)
     assert running.releases(at_utc_ms=NOW).releases == {}
+
+
+def test_the_list_in_use_is_there_while_a_newer_one_is_on_its_way(folder: StateFolder, authority: Authority) -> None:
+    running = started(folder, authority)
+    running.refresh(authority.files().get, now_utc_ms=NOW)
+    authority.list.withdraw("norskprove.v1", now_utc_ms=NOW)
+    seen: list[set[str]] = []
+
+    def slowly(name: str) -> bytes | None:
+        reader = threading.Thread(target=lambda: seen.append({*running.releases(at_utc_ms=NOW).releases}), daemon=True)
+        reader.start()
+        reader.join(30)
+        return authority.files().get(name)
+
+    running.refresh(slowly, now_utc_ms=NOW)
+    assert seen == [{"norskprove.v1"}] * len(seen)
+    assert seen
+    assert running.releases(at_utc_ms=NOW).releases == {}
+
+
+def test_of_two_lists_that_come_at_once_the_one_taken_first_stands(folder: StateFolder, authority: Authority) -> None:
+    running = started(folder, authority)
+    older = authority.files()
+    authority.list.withdraw("norskprove.v1", now_utc_ms=NOW)
+
+    def overtaken(name: str) -> bytes | None:
+        if not folder.list_memory.exists():
+            running.refresh(authority.files().get, now_utc_ms=NOW)  # another thread's, with the newer list
+        return older.get(name)
+
+    running.refresh(overtaken, now_utc_ms=NOW)
+    assert running.releases(at_utc_ms=NOW).releases == {}
+    assert started(folder, authority).releases(at_utc_ms=NOW).releases == {}
