@@ -133,9 +133,9 @@ ROOM: Final[Mapping[str, tuple[str, str, str]]] = {
         "{subject} told something when the sitting was no longer given there. Nothing here was changed by it.",
     ),
     "contradiction.evidence": (
-        "PC {subject} er sperret. Det den hadde igjen, tas imot som bevis og står ved resultatet.",
-        "PC {subject} er sperra. Det han hadde att, blir teke imot som bevis og står ved resultatet.",
-        "PC {subject} is revoked. What it still held is let in as evidence and stands beside the result.",
+        "PC-en {subject} er sperret. Det den hadde igjen, tas imot som bevis og står ved resultatet.",
+        "PC-en {subject} er sperra. Det han hadde att, blir teke imot som bevis og står ved resultatet.",
+        "The PC {subject} is revoked. What it still held is let in as evidence and stands beside the result.",
     ),
     "error.lent": (
         "Det gjøres ikke her nå: prøvepartiet er lånt ut. Rommet forteller hvor.",
