@@ -97,7 +97,7 @@ def served(folder: Path, limits: Limits | None = None) -> Generator[Served]:
     finally:
         with suppress(ProcessLookupError):
             os.kill(made.process.pid or 0, signal.SIGTERM)
-        made.process.join(timeout=20)
+        made.process.join(timeout=60)
         made.kill()
 
 

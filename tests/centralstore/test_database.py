@@ -61,7 +61,7 @@ def numbers(database: Database) -> list[str]:
 
 def test_a_failing_job_takes_no_other_job_of_its_group_with_it(database: Database) -> None:
     gate = threading.Event()
-    first = database.submit(lambda _session: gate.wait(5))
+    first = database.submit(lambda _session: gate.wait(60))
     futures = [database.submit(lambda session, n=n: session.add(add(str(n)))) for n in range(5)]
 
     def refuse(session: Session) -> None:
@@ -213,10 +213,10 @@ def given_together(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[
     def hold(session: Session) -> None:
         session.add(add("0"))
         begun.set()
-        gate.wait(5)
+        gate.wait(60)
 
     database.submit(hold)
-    assert begun.wait(5)
+    assert begun.wait(60)
     futures = [database.submit(lambda session: session.add(add(str(next(counted))))) for _ in range(2)]
     gate.set()
     return futures
@@ -229,7 +229,7 @@ def test_what_a_lost_server_had_committed_is_not_done_twice(
     upgrade(url)
     database = Database(url)
     for future in given_together(database, monkeypatch):
-        future.result(timeout=20)
+        future.result(timeout=60)
     assert numbers(database) == ["0", "1", "2"]
     database.close()
 
@@ -243,7 +243,7 @@ def test_where_nobody_knows_what_became_of_a_commit_nothing_is_done_again(
     monkeypatch.setattr("centralstore.database._OUTCOME", "SELECT nobody_knows(%s)")
     for future in given_together(database, monkeypatch):
         with pytest.raises(PerhapsKeptError, match="Look whether it is there"):
-            future.result(timeout=20)
+            future.result(timeout=60)
     assert numbers(database) == ["0", "1", "2"]
     database.close()
 
@@ -262,7 +262,7 @@ def test_a_server_that_does_not_sync_is_refused(fresh_postgres: Postgres) -> Non
 
 def test_a_job_whose_caller_has_gone_hinders_no_other(database: Database) -> None:
     gate = threading.Event()
-    held = database.submit(lambda _session: gate.wait(5))
+    held = database.submit(lambda _session: gate.wait(60))
     gone = database.submit(lambda session: session.add(add("1")))
     assert gone.cancel()
     gate.set()

@@ -172,7 +172,7 @@ def test_tls_below_1_3_and_unknown_certificate_are_refused(service: Service, tmp
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.load_verify_locations(service.folder / "ca.pem")
     old.maximum_version = ssl.TLSVersion.TLSv1_2
-    with socket.create_connection((host, int(port)), timeout=5) as plain, pytest.raises(ssl.SSLError):
+    with socket.create_connection((host, int(port)), timeout=60) as plain, pytest.raises(ssl.SSLError):
         old.wrap_socket(plain, server_hostname=host)
     init_folder(tmp_path / "other", cost=TEST_COST)
     with (
@@ -205,7 +205,7 @@ def connected(service: Service) -> ssl.SSLSocket:
     """A bare TLS connection."""
     host, port = service.url.removeprefix("https://").split(":")
     context = ssl.create_default_context(cafile=service.folder / "ca.pem")
-    return context.wrap_socket(socket.create_connection((host, int(port)), timeout=5), server_hostname=host)
+    return context.wrap_socket(socket.create_connection((host, int(port)), timeout=60), server_hostname=host)
 
 
 @pytest.mark.parametrize("service", [PATIENT], indirect=True, ids=["patient"])

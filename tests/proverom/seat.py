@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,12 +50,24 @@ class SkippingClock(SystemClock):
     def __init__(self) -> None:
         super().__init__()
         self.skipped_ms = 0
+        self._stands_at_ms: tuple[int, int] | None = None
+
+    @contextmanager
+    def standing(self) -> Generator[None]:
+        """No time passes here but what is skipped, however long the machine takes."""
+        self._stands_at_ms = super().boot_ms(), super().own_ms()
+        try:
+            yield
+        finally:
+            self._stands_at_ms = None
 
     def boot_ms(self) -> int:
-        return super().boot_ms() + self.skipped_ms
+        real_ms = super().boot_ms() if self._stands_at_ms is None else self._stands_at_ms[0]
+        return real_ms + self.skipped_ms
 
     def own_ms(self) -> int:
-        return super().own_ms() + self.skipped_ms
+        real_ms = super().own_ms() if self._stands_at_ms is None else self._stands_at_ms[1]
+        return real_ms + self.skipped_ms
 
 
 class Told(logging.Handler):

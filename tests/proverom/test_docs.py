@@ -124,7 +124,7 @@ class Walk:
                 assert kiosk.poll() is None, "the kiosk ended"
         finally:
             kiosk.terminate()
-            kiosk.wait(timeout=20)
+            kiosk.wait(timeout=60)
         raise AssertionError("the PC did not enrol")
 
     def stop(self) -> None:
@@ -132,7 +132,7 @@ class Walk:
         service, self.service = self.service, None
         if service is not None:
             service.terminate()
-            service.wait(timeout=30)
+            service.wait(timeout=60)
             assert service.stdout is not None
             service.stdout.close()
 

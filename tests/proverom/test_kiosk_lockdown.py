@@ -71,7 +71,7 @@ def ended(process: subprocess.Popen[bytes]) -> Callable[[], None]:
     def end() -> None:
         if process.poll() is None:
             process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
     return end
 
@@ -179,7 +179,7 @@ def test_no_key_leads_out_no_window_steals_one_and_the_end_gives_everything_back
         assert desktop.press_matrix() == set()
 
         kiosk.send_signal(signal.SIGTERM)
-        assert kiosk.wait(timeout=20) == 0
+        assert kiosk.wait(timeout=60) == 0
     assert json.loads((exam.states[0] / "lockdown.json").read_text()) == []
     assert desktop.told("xset", "q").split("timeout:")[1].split()[0] == blanking != "0"
     wait_for(lambda: desktop.press_matrix() == set(BINDINGS.values()), "the keys given back")
