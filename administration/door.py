@@ -16,7 +16,7 @@ from administration.errors import ForeignFormError, NotLoggedInError
 from administration.forms import FORM_BYTES, Form
 from administration.limits import Limiter
 from administration.texts import Language
-from centralstore.door import read_body
+from centralstore.door import address_of, read_body
 from centralstore.rights import Actor
 from centralstore.store import Store
 
@@ -106,8 +106,7 @@ class Door:
             ForeignFormError: it did not come from our page.
             TooManyRequestsError: too many from this address.
         """
-        address = request.client.host if request.client is not None else ""
-        self._log_ins.count(address, self._store.now_ms())
+        self._log_ins.count(address_of(request), self._store.now_ms())
         form = Form.read(await read_body(request, FORM_BYTES))
         check_form(request, form, request.cookies.get(FORM_COOKIE, ""))
         return form

@@ -52,8 +52,10 @@ from administration.wording import (
     status_words,
     tile_words,
 )
+from centralstore.door import address_of
 from centralstore.errors import StoreError
 from centralstore.records import SittingView
+from centralstore.refusals import REFUSALS
 from centralstore.rights import Act
 from centralstore.store import Store
 from centralstore.store.accounts import SESSION_MS
@@ -142,6 +144,8 @@ def _answer_errors(site: FastAPI, pages: _Pages) -> None:
         assert isinstance(error, StoreError | AdministrationError)  # noqa: S101 - registered for these only
         if isinstance(error, NotLoggedInError) and request.method == "GET" and "X-Room" not in request.headers:
             return RedirectResponse("/login", status_code=303)
+        if not isinstance(error, NotLoggedInError):
+            REFUSALS.count(error.status, type(error).__name__, address_of(request))
         return pages.error(request, error_words(language_of(request), error), error.status)
 
     async def missing(request: Request, error: Exception) -> Response:

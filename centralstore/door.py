@@ -31,6 +31,7 @@ from centralstore.errors import (
     TooSlowError,
 )
 from centralstore.records import DeviceView
+from centralstore.refusals import REFUSALS
 from centralstore.store import Store
 from centralstore.store.devices import require_cleared
 from sync.canonical import Message, canonical_bytes, named_place
@@ -199,16 +200,28 @@ async def away(work: Callable[[], T]) -> T:
 def answer_errors(app: FastAPI) -> None:
     """Make the application answer the families of errors with ``{"error": sentence, "code": word}``."""
 
-    async def answer(_request: Request, error: Exception) -> Response:
-        return answer_of(error)
+    async def answer(request: Request, error: Exception) -> Response:
+        return answer_of(error, request)
 
     families = (StoreError, RequestRefusedError, SyncDataError, RequestValidationError, HTTPException, Exception)
     for family in families:
         app.add_exception_handler(family, answer)
 
 
-def answer_of(error: Exception) -> Response:
-    """The answer to a request that ended with ``error``; what the store is to blame for is logged."""
+def answer_of(error: Exception, request: Request) -> Response:
+    """The answer to a request that ended with ``error``; what the store is to blame for, and who tries, is logged."""
+    answer = _answer_to(error)
+    reason = str(getattr(error, "code", type(error).__name__))
+    REFUSALS.count(answer.status_code, reason, address_of(request))
+    return answer
+
+
+def address_of(request: Request) -> str:
+    """Where a request's connection comes from; "" where that is not known."""
+    return request.client.host if request.client is not None else ""
+
+
+def _answer_to(error: Exception) -> Response:
     if isinstance(error, StoreError):
         if error.status >= 500 and not isinstance(error, BusyError):  # noqa: PLR2004 - HTTP's own border
             _LOG.error("%s", error, exc_info=error)

@@ -103,8 +103,9 @@ class EnvelopeLane:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        request = Request(scope, receive)
         try:
-            answer = await self._answer(Request(scope, receive))
+            answer = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - answered as the application answers it
-            answer = answer_of(error)
+            answer = answer_of(error, request)
         await answer(scope, receive, send)
