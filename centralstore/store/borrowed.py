@@ -192,12 +192,14 @@ class Borrowed(RelayedRows, Devices):
             A sentence for each thing that is new by it.
         """
         where = self._where(sitting)
+        # Asked every few seconds, and nearly always nothing is new: then nothing is written.
+        if not self._read(lambda session: any(_news(session, sitting, where, standing))):
+            return ()
 
         def work(session: Session) -> tuple[str, ...]:
             row = session.get_one(Borrowing, sitting)
             who = (str(row.central.get("name", "")), CENTRAL)
-            pcs = [each for each in cleared_devices(session, where.site, where.room) if each.id in standing.revoked]
-            people = [each for each in _people(session, where) if each.user in standing.withdrawn]
+            pcs, people, is_over = _news(session, sitting, where, standing)
             for device in pcs:
                 device.state = DeviceState.REVOKED.value
                 self._note(session, who, "revoked", where, {"device": device.id}, is_allowed=True)
@@ -206,19 +208,16 @@ class Borrowed(RelayedRows, Devices):
                 self._note(session, who, "withdrawn", where, {"withdrawn": account.user}, is_allowed=True)
             told = [f"PC {each.id} was revoked by the central store." for each in pcs]
             told += [f"The access of {each.user} was taken away by the central store." for each in people]
-            is_over = standing.number == row.number and standing.state == LendingState.TAKEN_BACK.value
-            if is_over and not row.returned:
+            if is_over:
                 row.returned = sign_return(self._return(session, row), self._house.keys.ticket)
                 self._note(session, who, "taken back", where, {"number": row.number}, is_allowed=True)
                 told.append(f"Sitting {sitting} was taken back by the central store; nothing more is given here.")
             return tuple(told)
 
-        told = self._write(work)
+        told = self._write(work, sitting)
         for device in standing.revoked:
             self.forget_device(device)
-        if told:
-            self._ring(sitting)
-            self.bell.ring(f"orders/{sitting}")
+        self.bell.ring(f"orders/{sitting}")
         return told
 
     # --- forwarding ---------------------------------------------------------------------------------------------------
@@ -496,10 +495,18 @@ def _take_in_candidate(session: Session, sitting: str, candidate: LentCandidate)
     _take_row(session, place)
 
 
-def _people(session: Session, where: Where) -> list[Account]:
-    """The accounts of a site that may be used."""
-    query = select(Account).where(Account.site == where.site, col(Account.is_active).is_(True))
-    return list(session.exec(query.order_by(col(Account.user))).all())
+def _news(
+    session: Session, sitting: str, where: Where, standing: RelayStanding
+) -> tuple[list[Device], list[Account], bool]:
+    """The PCs and people to be shut out here, and whether the loan is over without this store knowing it."""
+    row = session.get_one(Borrowing, sitting)
+    accounts = select(Account).where(Account.site == where.site, col(Account.is_active).is_(True))
+    pcs = [each for each in cleared_devices(session, where.site, where.room) if each.id in standing.revoked]
+    people = [
+        each for each in session.exec(accounts.order_by(col(Account.user))).all() if each.user in standing.withdrawn
+    ]
+    is_over = standing.number == row.number and standing.state == LendingState.TAKEN_BACK.value
+    return pcs, people, is_over and not row.returned
 
 
 def _borrowing_view(session: Session, row: Borrowing) -> BorrowingView:
