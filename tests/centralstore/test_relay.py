@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -333,6 +333,17 @@ async def test_only_the_relay_that_has_it_writes_to_a_sitting_and_only_with_its_
     assert lent.central.signed_orders("s1", 0)[1] == 0
     with pytest.raises(NotFoundError):
         lent.central.take_rows(relay, Telling(sitting="s2", rows=()))
+    other = relay_id(stranger._house.keys.ticket.public)  # of a store that has another sitting
+    refused: list[Callable[[], object]] = [
+        lambda: lent.central.relay_standing(other, "s1"),
+        lambda: lent.central.take_relay_orders(other, data),
+        lambda: lent.central.take_rows(other, Telling(sitting="s1", rows=())),
+        lambda: lent.central.take_return(other, "s1", b""),
+        lambda: lent.central.take_heard_orders(replace(lent.central.device_keys(lent.pcs[0].id)[0], room="r2"), data),
+    ]
+    for ask in refused:
+        with pytest.raises(NotFoundError):
+            ask()
     with pytest.raises(DamagedError, match="kind 'account'"):
         lent.central.take_rows(relay, Telling(sitting="s1", rows=(TellingRow(kind="account", source="x", row={}),)))
     row = TellingRow(kind="place", source="100234", row={"candidate": "100234", "seat": "1"})

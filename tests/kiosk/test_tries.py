@@ -225,6 +225,19 @@ def test_a_right_code_or_the_leaders_order_lifts_the_wait_also_after_a_restart(p
     assert thief.tries.wait_ms(thief.boot_clock) == 1000
 
 
+def test_what_was_forgiven_one_candidate_is_not_forgiven_the_next(place: Path) -> None:
+    """The next one has as many wrong codes in the journal: from another PC, or because the count was lost."""
+    thief = Thief(place, Random(1))
+    for _ in range(5):
+        thief.true_ms += thief.tries.wait_ms(thief.boot_clock)
+        thief.attempt("9999", "", "count")
+    thief.tries.overridden()
+    thief.reboot()
+    assert thief.tries.wait_ms(thief.boot_clock) == 0
+    thief.tries.enter(SITTING, "b" * 32, journalled=5, now_ms=thief.boot_clock)
+    assert thief.tries.wait_ms(thief.boot_clock) == 16_000
+
+
 def test_killed_while_a_right_code_is_being_noted_the_next_start_waits_once_more(place: Path) -> None:
     thief = Thief(place, Random(1))
     assert thief.attempt(CODE, "before", "forget") is None

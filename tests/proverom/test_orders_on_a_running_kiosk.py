@@ -107,6 +107,8 @@ def test_a_reset_with_consent_begins_anew_with_full_time_and_keeps_the_old_log(
     seat.pass_time(10 * MINUTE_MS, step_ms=10_000)
     old = seat.attempt.id
     seat.until_true(lambda: bool(seat.net.state.attempts))
+    order(exam, "extra_time", "reading", extra_ms=5 * MINUTE_MS, reason="fire alarm")
+    seat.until_true(lambda: seat.attempt.extra_ms == 5 * MINUTE_MS)
     with pytest.raises(CommandRefusedError, match="consent"):
         order(exam, "reset", "reading", consent="", reason="the PC froze")
     order(exam, "reset", "reading", consent="spoken, 10.42, Randi Moen", reason="the PC froze")
@@ -125,6 +127,11 @@ def test_a_reset_with_consent_begins_anew_with_full_time_and_keeps_the_old_log(
         seat.attempt.at_ms - seat.attempt.started_ms
     )
     assert seat.attempt.deadline_ms == seat.attempt.started_ms + 75 * MINUTE_MS
+    seat.restart()  # the time that the old attempt was given is not the new one's, whatever this PC reads again
+    seat.until(ResumedScreen)
+    seat.pass_time(500)
+    assert (seat.attempt.extra_ms, seat.attempt.deadline_ms) == (0, seat.attempt.started_ms + 75 * MINUTE_MS)
+    seat.do(intents.Continue())
     seat.answer_reading()
     seat.until(DeliveredScreen)
     seat.close()
