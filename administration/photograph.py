@@ -112,9 +112,15 @@ class Browser:
         return base64.b64decode(str(self.ask("GET", "/screenshot")))
 
     def shoot(self, url: str, shot: Shot) -> None:
-        """Open a page in its size and keep its picture."""
+        """Open a page in its size and keep its picture.
+
+        Raises:
+            PhotographError: the session has ended, so it would be a picture of the log-in.
+        """
         self.resize(shot.width, shot.height)
         self.go(f"{url}{shot.path}")
+        if self.run("return location.pathname.startsWith('/login')"):
+            raise PhotographError(shot.path, "the session has ended")
         shot.file.write_bytes(self.picture())
 
     def log_in(self, url: str, user: str, password: str) -> None:
@@ -225,14 +231,18 @@ def room_pictures(bank: Path, release: str, out: Path) -> tuple[Path, ...]:
 def _room_pictures(room: showroom.Showroom, out: Path) -> tuple[Path, ...]:
     page = f"/sittings/{showroom.SITTING}"
     shots = (Shot(page, 1366, 768, out / "room-board.png"), Shot(page, 390, 844, out / "room-board-phone.png"))
+    idle = Shot(page, 1366, 768, out / "room-board-pcs.png")
     with showroom.served(room.store) as url, browser() as window:
-        window.log_in(url, showroom.USER, showroom.PASSWORD)
-        window.go(f"{url}{page}")
-        showroom.live_through(room, lambda: window.run(_LOOK))
+        showroom.live_through(room, lambda: _look(window, url, page))
         for shot in shots:
             window.shoot(url, shot)
-    return tuple(shot.file for shot in shots)
+        for seat, fault in ((28, "package_refused"), (29, "login_refused"), (30, "list_expired")):
+            room.idle(seat, fault)
+        window.shoot(url, idle)
+    return (*(shot.file for shot in shots), idle.file)
 
 
-_LOOK: Final = "const r = new XMLHttpRequest(); r.open('GET', location.pathname + '/board', false); r.send();"
-"""The open page looks once more, at once: it would look by itself a moment later."""
+def _look(window: Browser, url: str, page: str) -> None:
+    """Somebody looks at the room page. The room's clock leaps further than a session lasts, so they log in first."""
+    window.log_in(url, showroom.USER, showroom.PASSWORD)
+    window.go(f"{url}{page}")

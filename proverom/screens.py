@@ -387,6 +387,7 @@ def shots() -> tuple[Shot, ...]:
     information = InformationScreen(
         foot=FOOT, step=5, steps=5, pages=(INFORMATION,), must_answer_all=True, may_ask_leader=True
     )
+    saved = SavedHereScreen(foot=FOOT, saved_at="10.40")
     delivered = DeliveredScreen(foot=FOOT, delivered_at="10.41")
     locked = LockedScreen(seat="14", candidate=CANDIDATE, reason="focus", since="10.42.07")
     return (
@@ -433,7 +434,8 @@ def shots() -> tuple[Shot, ...]:
         Shot("11-hand-in-1", HandInScreen(behind=WRITING, step=1, tasks=HAND_IN_TASKS)),
         Shot("11-hand-in-2", HandInScreen(behind=WRITING, step=2, tasks=HAND_IN_TASKS)),
         Shot("12-time-out", HandingInScreen(foot=FOOT, cause="time")),
-        Shot("12-saved-here", SavedHereScreen(foot=FOOT, saved_at="10.40")),
+        Shot("12-saved-here", saved),
+        Shot("12-saved-here-200-dark", _looks(saved, text_size=200, theme="dark")),
         Shot("12-delivered", delivered),
         Shot("12-delivered-next", replace(delivered, next_part="skriftlig framstilling", can_continue=True)),
         Shot("13-personal-data", FORM),
@@ -442,7 +444,10 @@ def shots() -> tuple[Shot, ...]:
         Shot("14-locked-contrast-150", _looks(locked, theme="contrast", text_size=150)),
         Shot("15-resumed", ResumedScreen(foot=FOOT, task_number=5)),
         Shot("16-refused", RefusedScreen(foot=seat, kind="not_on_list")),
+        Shot("16-refused-content", RefusedScreen(foot=seat, kind="content")),
         Shot("16-wait", WaitScreen(foot=seat, reason="not_open")),
+        Shot("16-wait-list-expired", WaitScreen(foot=seat, reason="list_expired")),
+        Shot("16-wait-list-expired-200", _looks(WaitScreen(foot=seat, reason="list_expired"), text_size=200)),
         Shot("16-end", EndScreen(foot=seat, kind="may_leave")),
         Shot("16-end-closed", EndScreen(foot=seat, kind="closed")),
         Shot("16-wait-staff", WaitScreen(foot=seat, reason="staff_here")),
