@@ -18,7 +18,8 @@ from sync.keys import sha256_hex
 from sync.package import PackageFile, decode_package, encode_package
 from tests.verifier.forger import Forger
 from tests.verifier.room import Room
-from verifier.errors import UnreadableError
+from verifier.bundle import _read as read_file
+from verifier.errors import UnreadableError, WrongError
 from verifier.main import main
 
 
@@ -191,20 +192,26 @@ def _archive(level: int, **files: bytes) -> bytes:
     return stream.getvalue()
 
 
+COMPRESSED, NO_ARCHIVE = "compressed, sealed or too large", "something that is no archive"
+
+
 @pytest.mark.parametrize(
-    "public",
+    ("public", "sentence"),
     [
-        b"PK\x03\x04 no archive",
-        _archive(zipfile.ZIP_DEFLATED, programme__json=bytes(50_000_000)),
-        _archive(zipfile.ZIP_STORED, other__json=b"{}"),
-        _archive(zipfile.ZIP_STORED, programme__json=b"{"),
-        _archive(zipfile.ZIP_STORED, programme__json=b"[" * 100_000),
-        _archive(zipfile.ZIP_STORED, programme__json=b'{"parts": 1}'),
-        _archive(zipfile.ZIP_STORED, programme__json=b"{}").replace(b"\x02\x00\x00\x00", b"\xff\xff\xff\x7f"),
+        (b"PK\x03\x04 no archive", NO_ARCHIVE),
+        (_archive(zipfile.ZIP_DEFLATED, programme__json=bytes(50_000_000)), COMPRESSED),
+        (_archive(zipfile.ZIP_STORED, other__json=b"{}"), "programme.json is missing in it"),
+        (_archive(zipfile.ZIP_STORED, programme__json=b"{"), "programme.json in it is not JSON"),
+        (_archive(zipfile.ZIP_STORED, programme__json=b"[" * 100_000), "programme.json in it is not JSON"),
+        (_archive(zipfile.ZIP_STORED, programme__json=b'{"parts": 1}'), "'parts' is not a list"),
+        (
+            _archive(zipfile.ZIP_STORED, programme__json=b"{}").replace(b"\x02\x00\x00\x00", b"\xff\xff\xff\x7f"),
+            "says it is larger than it is",
+        ),
     ],
     ids=["noise", "bomb", "no programme", "no JSON", "deep", "wrong field", "wrong size"],
 )
-def test_an_archive_that_is_none_or_grows_is_a_finding(forger: Forger, public: bytes) -> None:
+def test_an_archive_that_is_none_or_grows_is_a_finding(forger: Forger, public: bytes, sentence: str) -> None:
     """Even where the authority itself signed it."""
     name = forger.names("releases")[0]
     package = decode_package(forger.path(name).read_bytes())
@@ -212,7 +219,27 @@ def test_an_archive_that_is_none_or_grows_is_a_finding(forger: Forger, public: b
     body |= {"public_sha256": sha256_hex(public), "public_bytes": len(public)}
     manifest = forger.sign("release-manifest", body, forger.room.keys.signing_key())
     forger.path(name).write_bytes(encode_package(PackageFile(manifest, public, package.sealed)))
-    assert "test packages genuine" in forger.seal().found()
+    findings = forger.seal().report(content_keys=None, results_keys=()).findings
+    assert [(finding.check, sentence in finding.sentence) for finding in findings] == [("test packages genuine", True)]
+
+
+def test_what_changes_while_it_is_read_is_told(tmp_path: Path) -> None:
+    """Between the look at the folder and the reading of a file somebody may put something else in its place."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WrongError, match="it is no plain file"):
+        read_file(tmp_path, "pipe", 10)
+    with pytest.raises(WrongError, match="it cannot be read"):
+        read_file(tmp_path, "gone", 10)
+    (tmp_path / "grown").write_bytes(b"12345")
+    with pytest.raises(WrongError, match="it has 5 bytes where 4 is the most"):
+        read_file(tmp_path, "grown", 4)
+
+
+def test_a_folder_of_too_many_files_is_refused(
+    forger: Forger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("verifier.bundle.MOST_FILES", 5)
+    assert "it has more than 5 files" in refusal(capsys, forger.folder)
 
 
 def test_key_files_that_are_none_are_told(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,7 +67,22 @@ def test_every_beginning_of_every_tree_is_proven_and_no_other_tree_is(second: in
 
 @pytest.mark.parametrize(("first", "second"), [(0, 3), (4, 3), (-1, 2)])
 def test_sizes_that_cannot_be_are_refused(first: int, second: int) -> None:
-    with pytest.raises(WrongError):
+    with pytest.raises(WrongError, match=f"no proof leads from {first} to {second} leaves"):
         roots_by_proof(first, second, LEAVES[0], [])
-    with pytest.raises(WrongError):
+    with pytest.raises(WrongError, match=f"a tree of {second} has no leaf {second}"):
         root_by_path(LEAVES[0], second, second, [])
+    with pytest.raises(WrongError, match="has no leaf -1"):
+        root_by_path(LEAVES[0], -1, second, [])
+
+
+def test_proofs_of_another_length_are_told_by_what_they_are() -> None:
+    with pytest.raises(WrongError, match="an inclusion proof is too long"):
+        root_by_path(LEAVES[0], 0, 1, [LEAVES[1]])
+    with pytest.raises(WrongError, match="an inclusion proof is too short"):
+        root_by_path(LEAVES[0], 0, 2, [])
+    with pytest.raises(WrongError, match="a consistency proof is too long"):
+        roots_by_proof(2, 2, LEAVES[0], [LEAVES[1]])
+    with pytest.raises(WrongError, match="a consistency proof is too short"):
+        roots_by_proof(1, 2, LEAVES[0], [])
+    with pytest.raises(WrongError, match="a consistency proof has the wrong length"):
+        roots_by_proof(3, 4, LEAVES[0], [LEAVES[1], LEAVES[2], LEAVES[3], LEAVES[4]])
