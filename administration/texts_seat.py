@@ -195,6 +195,11 @@ SEAT: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "pc.cannot_save": ("Kan ikke lagre", "Kan ikkje lagre", "Cannot save"),
     "pc.disk_trouble": ("Feil på disken", "Feil på disken", "Disk fault"),
+    "pc.mirror_lost": (
+        "Kopien på den andre disken er borte: prøven lagres bare på PC-en",
+        "Kopien på den andre disken er borte: prøva blir lagra berre på PC-en",
+        "The copy on the second disk is lost: the test is saved on the PC only",
+    ),
     "pc.day_code_refused": ("Feil dagskode", "Feil dagskode", "Wrong day code"),
     "pc.list_expired": (
         "Trenger ny liste over gyldige prøver: koble PC-en til nettet",

@@ -61,6 +61,7 @@ class Options:
     delegation: Path | None = None
     export: Path | None = None
     is_everything: bool = False
+    mirror: Path | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,6 +118,12 @@ def _options(argv: Sequence[str]) -> Options:
         help="who gives the sitting in this room; with --store: at that address",
     )
     parser.add_argument("--everything", action="store_true", help="with --export: also what has the store's receipt")
+    parser.add_argument(
+        "--mirror",
+        type=Path,
+        metavar="FOLDER",
+        help="a second copy of every journal file in this folder of another disk; away, the exam goes on",
+    )
     parser.add_argument("--robot-map", type=Path, help="write where the controls are to this file (for robots)")
     found = parser.parse_args(argv)
     return Options(
@@ -131,6 +138,7 @@ def _options(argv: Sequence[str]) -> Options:
         export=found.export,
         is_everything=found.everything,
         delegation=found.delegation,
+        mirror=found.mirror,
     )
 
 
@@ -309,6 +317,7 @@ class _Program:
                 free_needed=FREE_NEEDED,
                 locks_on_focus_loss=not self._options.is_window,
                 text_size=starting_text_size(window.screen().geometry().width()),
+                mirror=self._options.mirror,
             ),
             folder=self._folder,
             clock=self._clock,

@@ -356,7 +356,7 @@ class Conductor(Preparing):
         part = roster.next_part(running.candidate)
         if part is None:
             self._draft.form_done = self._draft.form_done or self._form() is None
-            self._draft.page = 1
+            self._draft.shows_form = True
             return
         candidate = running.candidate
         self._sign_out()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,21 +18,26 @@ from kiosk.screens import (
 from kiosk.starting import Draft
 from kiosk.tries import DayCodeTries
 from sync.daycode import DayCodeGate
+from sync.mirror import MirrorDisk, MirroredFiles
 from sync.progress import Incident, Progress
 from sync.threads import SystemThreads, Threads
 from sync.writer import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from itembank.content import PersonalDataForm, PublicContent
     from kiosk.clock import Clock
     from kiosk.folder import StateFolder
     from kiosk.room import Room
     from kiosk.sound import Player
+    from sync.files import Files
     from sync.passwords import Cost
     from sync.writer import JournalTrouble
 
+
+_log = logging.getLogger(__name__)
 
 FREE_LOGIN_TRIES: Final = 2
 OFFLINE_AFTER_MS: Final = 30_000
@@ -42,7 +48,10 @@ Dialog = tuple[Literal["leave", "hand_in"], Literal[1, 2]]
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """How this PC is to run: its name in the room, costs and limits, whether a focus loss locks the screen."""
+    """How this PC is to run: its name in the room, costs and limits, whether a focus loss locks the screen.
+
+    ``mirror``: a folder on another disk or a stick, for a second copy of every journal file (PROTOCOL.md P41).
+    """
 
     device: str
     seat: str
@@ -50,6 +59,7 @@ class Conditions:
     free_needed: int
     locks_on_focus_loss: bool
     text_size: int = 100
+    mirror: Path | None = None
     threads: Threads = field(default_factory=SystemThreads)
 
 
@@ -94,7 +104,7 @@ class Desk:
             folder,
             conditions.device,
             clock,
-            disk=Disk(files=folder.files, free_needed=conditions.free_needed, threads=conditions.threads),
+            disk=Disk(files=self._journal_files(), free_needed=conditions.free_needed, threads=conditions.threads),
             on_trouble=self._on_disk_trouble,
         )
         self._settings = Settings(text_size=conditions.text_size)
@@ -210,6 +220,18 @@ class Desk:
             running.attempt.phase,
             is_local=True,
         )
+
+    def _journal_files(self) -> Files:
+        """Where journals are written: this PC's disk, and behind it the mirror when there is one."""
+        mirror, files = self._conditions.mirror, self._folder.files
+        if mirror is None:
+            return files
+        return MirroredFiles(files, mirror, on_lost=self._on_mirror_lost, second=MirrorDisk())
+
+    def _on_mirror_lost(self, cause: str) -> None:
+        """Called by the mirror's thread: the second copy ends here, the first goes on alone."""
+        _log.warning("the mirror %s is lost: %s", self._conditions.mirror, cause)
+        self._incidents.append(Incident(kind="mirror_lost", at_ms=0))
 
     def _on_disk_trouble(self, trouble: JournalTrouble) -> None:
         """Called by the journal's thread: the disk failed once and a new segment was begun, or nothing helped."""

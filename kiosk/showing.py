@@ -157,7 +157,7 @@ class Showing(Facts):
         if self._draft.form_done:
             return EndScreen(settings=self._settings, foot=seat.foot(), kind="may_leave")
         form = self._form()
-        if self._draft.page and form is not None:
+        if self._draft.shows_form and form is not None:
             return personal_data_screen(form, seat, self._settings)
         if self._is_delivered(running):
             roster = self._roster()

@@ -50,6 +50,7 @@ class Draft:
     login_tries: dict[str, int] = field(default_factory=dict[str, int])
     refused: RefusedKind | None = None
     waiting: WaitReason | None = None
+    shows_form: bool = False
     form_done: bool = False
 
 

@@ -6,13 +6,14 @@ copy goes on alone. It is what a PC whose disk dies leaves behind; acknowledgeme
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.files import Files, OpenFile, write_whole
+from sync.files import DiskFiles, Files, OpenFile, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,16 @@ class _TwinFile:
 
 _PATIENCE_S = 5.0
 """How long closing waits for a slow stick; what it has not written by then is lost only there."""
+
+
+class MirrorDisk(DiskFiles):
+    """The disk of a mirror: a folder that is not there, as of a stick pulled out, is not made on the disk beneath."""
+
+    def create(self, path: Path, size: int) -> OpenFile:
+        """See `sync.files.Files.create`; FileNotFoundError when the mirror's folder is away."""
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the folder is not there", str(path.parent))
+        return super().create(path, size)
 
 
 class MirroredFiles:

@@ -251,12 +251,20 @@ class Releases(Room, ReleaseLists):
         """The file of a release that a sitting of the PC's room uses.
 
         Raises:
-            NotFoundError: no such release here.
+            NotFoundError: no such release here, or no sitting of the room that is not closed uses it.
         """
         require_cleared(device)
-        row = self._read(lambda session: session.get(KeptRelease, release))
+
+        def work(session: Session) -> KeptRelease | None:
+            query = select(Sitting.id).where(
+                Sitting.site == device.site, Sitting.room == device.room, Sitting.state != SittingState.CLOSED.value
+            )
+            used = (row for sitting in session.exec(query).all() for row in _kept(session, sitting))
+            return next((row for row in used if row.id == release), None)
+
+        row = self._read(work)
         if row is None:
-            raise NotFoundError("Release", release, "Add it with 'store add-release'.")
+            raise NotFoundError("Release", release, "No sitting in this PC's room uses it, or it was never added.")
         return self._house.folder.releases / row.file_name
 
     def grant(self, device: DeviceView, sitting: str, release: str) -> bytes:

@@ -231,8 +231,8 @@ class Site:
 
     # --- PCs ----------------------------------------------------------------------------------------------------------
 
-    async def enrol(self, name: str = "PC 7", *, is_cleared: bool = True) -> Pc:
-        token = self.store.make_token(COMMAND_LINE, "oslo", "r1")
+    async def enrol(self, name: str = "PC 7", *, room: str = "r1", is_cleared: bool = True) -> Pc:
+        token = self.store.make_token(COMMAND_LINE, "oslo", room)
         made = DeviceKeys.create()
         body = json_bytes(
             {

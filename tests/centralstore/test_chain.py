@@ -49,6 +49,15 @@ async def test_a_pc_gets_all_it_needs_and_the_content_key_only_after_opening(sit
     assert opened.recovery.public.hex == ticket.recovery_public
 
 
+async def test_a_package_is_for_the_pcs_of_a_room_that_uses_it_and_only_until_the_sitting_is_closed(site: Site) -> None:
+    here, elsewhere = await site.open_pc(), await site.enrol("PC 1", room="r2")
+    path = f"/v1/releases/{RELEASE}"
+    assert (await here.ask("GET", path)).content == site.package
+    assert (await elsewhere.ask("GET", path)).status_code == 404
+    site.store.close_sitting(site.leader, "s1", "all have gone")
+    assert (await here.ask("GET", path)).status_code == 404
+
+
 async def test_answers_become_a_held_result_by_way_of_envelope_receipt_and_replay(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:

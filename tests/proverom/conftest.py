@@ -28,9 +28,9 @@ class ExamRoom:
     seats: list[Seat] = field(default_factory=list[Seat])
     states: list[Path] = field(default_factory=list[Path])
 
-    def seat(self, place: int = 0, *, locks_on_focus_loss: bool = True) -> Seat:
+    def seat(self, place: int = 0, *, locks_on_focus_loss: bool = True, mirror: Path | None = None) -> Seat:
         """Switch a PC on."""
-        seat = Seat(self.room, self.states[place], locks_on_focus_loss)
+        seat = Seat(self.room, self.states[place], locks_on_focus_loss, mirror)
         self.seats.append(seat)
         return seat
 

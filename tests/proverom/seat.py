@@ -93,6 +93,7 @@ class Seat:
     room: SampleRoom
     state: Path
     locks_on_focus_loss: bool = True
+    mirror: Path | None = None
     clock: SkippingClock = field(default_factory=SkippingClock)
     room_clock: SystemClock = field(default_factory=SystemClock)
     player: SilentPlayer = field(default_factory=SilentPlayer)
@@ -127,6 +128,7 @@ class Seat:
                 password_minimum=PRODUCTION_MINIMUM,
                 free_needed=2**20,
                 locks_on_focus_loss=self.locks_on_focus_loss,
+                mirror=self.mirror,
             ),
             folder=folder,
             clock=self.clock,

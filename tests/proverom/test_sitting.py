@@ -14,6 +14,7 @@ from kiosk import intents
 from kiosk.screens import (
     DeliveredScreen,
     EndScreen,
+    InformationScreen,
     ListeningScreen,
     NameScreen,
     PersonalDataScreen,
@@ -24,6 +25,7 @@ from kiosk.screens import (
     WritingScreen,
 )
 from sync.outbox import Outbox
+from tests.proverom.seat import ask
 
 if TYPE_CHECKING:
     from tests.proverom.conftest import ExamRoom, MakeRoom
@@ -98,6 +100,22 @@ def test_three_parts_with_kills_end_in_results_that_replay_to_what_the_kiosk_had
     assert {part: row["data"]["state_sha256"] for part, row in found.items()} == hashes
     assert [row["findings"] for row in found.values()] == [[], [], []]
     assert found["reading"]["level"] == "below_A1"
+
+
+def test_whoever_read_several_pages_of_information_sees_the_delivery_confirmed_before_the_form(
+    exam_room: MakeRoom,
+) -> None:
+    """Without a restart in between, the page turned to before the part is still known after it."""
+    exam = exam_room("writing")
+    exam.open(exam.samira)
+    seat = exam.seat()
+    seat.log_in(exam.samira)
+    assert len(seat.get_ready(day_code=exam.day_code).pages) > 1
+    ask(exam.room, "start", part="writing")
+    seat.until(InformationScreen, lambda screen: not screen.is_waiting)
+    assert isinstance(seat.do(intents.Start()), WritingScreen)
+    assert not seat.hand_in().next_part
+    assert isinstance(seat.do(intents.Continue()), PersonalDataScreen)
 
 
 def seat_answer(seat: Any) -> tuple[str, ...]:
