@@ -46,6 +46,7 @@ def told_at_start(exam: ExamRoom) -> str:
     seat.until_told("cannot be reached")
     assert isinstance(seat.screen, WaitScreen)
     assert seat.net.state.packages == seat.net.state.public == {}
+    assert seat.net.state.refused_package
     seat.close()
     assert address.port is not None
     exam.room.start_service(address.port)
@@ -75,6 +76,7 @@ def test_a_damaged_or_changed_package_is_not_opened_and_says_so(exam_room: MakeR
     assert not path.exists(), "it was put aside"
     seat.start()
     seat.until_true(lambda: set(seat.net.state.packages) == {release})
+    seat.until_true(lambda: not seat.net.state.refused_package)
     assert path.read_bytes() == genuine, "fetched again"
     seat.until(LoginScreen)
 
