@@ -152,13 +152,13 @@ def test_a_second_call_asks_for_nothing_and_starts_within_two_seconds(machine: M
     machine.run("test")
     asked = machine.calls("apt")
     took_s: list[float] = []
-    while not took_s or (min(took_s) >= 2 and len(took_s) < 10):  # the promise of the README, on a quiet machine
+    while not took_s or (took_s[-1] >= 2 and len(took_s) < 10):  # the promise of the README, on a quiet machine
         begun = time.monotonic()
         done = machine.run("test", "-k", "a b")
         took_s.append(time.monotonic() - begun)
-    assert min(took_s) < 2
-    assert done.stdout == "python -P -m proverom test -k a b\n"
-    assert done.stderr == ""
+        assert done.stdout == "python -P -m proverom test -k a b\n"
+        assert done.stderr == ""
+    assert took_s[-1] < 2
     assert machine.calls("apt") == asked
 
 
