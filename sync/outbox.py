@@ -175,14 +175,14 @@ class Outbox:
         """
         return self._next(durable, most, kept, frozenset())
 
-    def has_unsent(self, durable: Mapping[str, int] | None = None) -> bool:
-        """Whether any record has no receipt yet; nothing is packed to find out. ``durable`` as in `pending`.
+    def has_unsent(self, durable: Mapping[str, int] | None = None, *, kept: Kept = "anywhere") -> bool:
+        """Whether any record has no receipt yet; nothing is packed to find out. Arguments as in `pending`.
 
         Raises:
             FileFailedError: the disk refused.
         """
         return any(
-            self._waiting(scan.header.segment) or self._unplanned(scan, _durable_count(scan, durable)) is not None
+            self._waiting(scan.header.segment, kept) or self._unplanned(scan, _durable_count(scan, durable)) is not None
             for scan in self._segments(durable)
         )
 

@@ -69,7 +69,7 @@ def lives(exam: ExamRoom, random: Random, most_lines: int) -> list[list[Told]]:
 def is_sent(seat: Seat) -> bool:
     """Whether the store has receipted all that lies on this PC."""
     receipts = seat.enrolment.key("receipt_key")
-    return not Outbox(seat.folder.journals, device_key=seat.keys.signing, receipt_key=receipts).pending()
+    return not Outbox(seat.folder.journals, device_key=seat.keys.signing, receipt_key=receipts).has_unsent()
 
 
 def test_a_killed_writing_part_keeps_every_sign_and_goes_on_in_the_same_task(

@@ -213,7 +213,7 @@ def test_a_laptop_lost_in_the_middle_costs_no_answer_and_the_candidate_goes_on_a
     seat.until_true(lambda: seat.net.state.orders is not None and seat.net.state.orders.last_number == 3)
     seat.answer_reading()
     seat.until(DeliveredScreen)
-    seat.until_true(lambda: not outbox_of(seat).pending(kept="home"))
+    seat.until_true(lambda: not outbox_of(seat).has_unsent(kept="home"))
     ask(exam.room, "close")
     exam.room.stop_service()
     found = scored(exam.room, capsys)
