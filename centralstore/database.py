@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -25,7 +25,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
-from centralstore.errors import NotKeptError, PerhapsKeptError, SetUpError
+from centralstore.errors import FieldError, NotKeptError, PerhapsKeptError, SetUpError
 
 T = TypeVar("T")
 
@@ -52,6 +52,9 @@ A checkpoint every 16 MB, not every 4 MB: it syncs the database file, and commit
 _NUMBER = "SELECT pg_current_xact_id()"
 _OUTCOME = "SELECT pg_xact_status(%s::xid8)"
 """PostgreSQL's number of a transaction, and what became of it, remembered over a crash of the server."""
+
+Values: TypeAlias = "dict[str, object] | Sequence[object]"
+"""What goes with a statement, by name or in order."""
 
 Outcome = Callable[[Any, BaseException | None], None]
 """Told in the writer thread what came of a job: its answer, or what went wrong. Must not block and not raise."""
@@ -303,24 +306,42 @@ def _writing_engine(url: str) -> Engine:
     if not _is_sqlite(url):
         server = create_engine(url, pool_size=1, max_overflow=0)
         event.listen(server, "connect", _prepare_server_writer)
-        return server
+        return _guarded(server)
     engine = create_engine(url, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _prepare_writer)
     event.listen(engine, "begin", _begin_immediate)
-    return engine
+    return _guarded(engine)
 
 
 def _reading_engine(url: str) -> Engine:
     if not _is_sqlite(url):
         options = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
-        return create_engine(url, pool_size=16, pool_pre_ping=True, execution_options=options)
+        return _guarded(create_engine(url, pool_size=16, pool_pre_ping=True, execution_options=options))
     path = make_url(url).database
     engine = create_engine(
         f"sqlite:///file:{path}?mode=ro&uri=true", connect_args={"check_same_thread": False}, pool_size=16
     )
     event.listen(engine, "connect", _prepare_reader)
     event.listen(engine, "begin", _begin_deferred)
+    return _guarded(engine)
+
+
+def _guarded(engine: Engine) -> Engine:
+    event.listen(engine, "before_cursor_execute", _refuse_zero_characters)
     return engine
+
+
+def _refuse_zero_characters(_connection: Connection, _cursor: object, _statement: str, *given: object) -> None:
+    """What PostgreSQL cannot have in a text, neither database is given or asked for: both refuse it alike.
+
+    Raises:
+        FieldError: a text holds U+0000.
+    """
+    values, _context, is_many = given
+    for row in cast("Sequence[Values]", values if is_many else (values,)):
+        for value in row.values() if isinstance(row, dict) else row:
+            if type(value) is str and "\0" in value:
+                raise FieldError("Text", "text", "holds a zero character", "Leave it out.")
 
 
 def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:

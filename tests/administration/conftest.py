@@ -14,17 +14,22 @@ from centralstore.service import build_app
 from itembank.keyring import KeyFolder
 from tests.administration.staff import Desk
 from tests.centralstore.place import Site, enter
-from tests.stores import anyio_backend, authority, package, pytest_configure, pytest_generate_tests, site_folder, stores
+from tests.stores import anyio_backend, authority, package, pytest_configure, site_folder, stores
 
 __all__ = [
     "anyio_backend",
     "authority",
     "package",
     "pytest_configure",
-    "pytest_generate_tests",
     "site_folder",
     "stores",
 ]
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """Pages only call the store, and what they call is tested on both databases in `tests.centralstore`."""
+    return "sqlite"
 
 
 @pytest.fixture

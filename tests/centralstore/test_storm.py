@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
 
@@ -14,18 +12,20 @@ from centralstore.store import Store
 from centralstore.tables import KeptEnvelope
 from sync.envelope import envelope_sha256
 from tests.centralstore.served import new_store, served, storm
-from tests.proof import Trial
+from tests.proof import Proof
+from tests.stores import Stores
 
 AT_ONCE = 400
 
 
 @pytest.mark.anyio
 async def test_all_kiosks_come_back_at_once_and_each_envelope_is_kept_once(
-    tmp_path: Path, proof: Callable[..., AbstractContextManager[Trial]]
+    tmp_path: Path, stores: Stores, database_kind: str, proof: Proof
 ) -> None:
+    what = "kiosks in a reconnect storm" + (", PostgreSQL" if database_kind == "postgresql" else "")
     folder = tmp_path / "store"
-    pcs = new_store(folder)
-    with proof("kiosks in a reconnect storm", ci=400, full=10_000) as trial:
+    with stores.database(database_kind) as database, proof(what, ci=400, full=10_000) as trial:
+        pcs = new_store(folder, database=database)
         kiosks = len(list(trial.seeds()))
         envelopes = pcs.envelopes(Random(trial.first), kiosks, segment=1)
         with served(folder) as service:

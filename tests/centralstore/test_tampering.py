@@ -485,7 +485,7 @@ class Row:
 def test_no_change_at_random_of_a_logged_row_goes_unseen(kept: Kept, proof: Proof, database_kind: str) -> None:
     store, before = kept.store(), rows_of(kept.folder)
     what = "a database administrator's change of any logged row and column"
-    what, times = (what, 250) if database_kind == "sqlite" else (f"{what}, on PostgreSQL", 80)
+    what, times = (what, 250) if database_kind == "sqlite" else (f"{what}, on PostgreSQL", 40)
     try:
         with access(kept.folder) as engine, proof(what, ci=times, full=25_000) as trial:
             for seed in trial.seeds():
