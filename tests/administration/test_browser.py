@@ -10,6 +10,7 @@ import pytest
 
 from administration import showroom
 from administration import site as pages
+from administration.errors import PhotographError
 from administration.photograph import Browser, Shot, browser, photograph
 from administration.showroom import Showroom
 from itembank.keyring import KeyFolder
@@ -100,11 +101,26 @@ def test_the_room_page_lives_in_a_browser(room: Showroom, monkeypatch: pytest.Mo
         window.wait_until(f"{said} === 'Direkte'")
 
 
-def test_a_picture_has_the_size_asked_for(room: Showroom, tmp_path: Path) -> None:
-    file = tmp_path / "room.png"
+def test_a_picture_has_the_size_asked_for_and_no_page_scrolls_sideways(room: Showroom, tmp_path: Path) -> None:
+    """A phone of 375 pixels, and a laptop of 1366 at 200 per cent, which is a page of 683."""
+    paths = ["/sittings", "/account", PAGE, *(f"{PAGE}/{each}" for each in ("course", "attendance", "read-out"))]
+    paths.append(f"{PAGE}/seats/{room.number(14)}")
+    file = tmp_path / "page.png"
+    with showroom.served(room.store) as url, browser() as window:
+        window.log_in(url, showroom.USER, showroom.PASSWORD)
+        for width, height in ((375, 812), (683, 384)):
+            for page in paths:
+                window.shoot(url, Shot(page, width, height, file))
+                assert size_of(file.read_bytes()) == (width, height)
+                assert look(window, "document.documentElement.scrollWidth") == width, page
+
+
+def test_a_picture_is_never_of_the_log_in(room: Showroom, tmp_path: Path) -> None:
     with showroom.served(room.store) as url:
-        photograph(url, showroom.USER, showroom.PASSWORD, [Shot(PAGE, 390, 844, file)])
-    assert size_of(file.read_bytes()) == (390, 844)
+        photograph(url, showroom.USER, showroom.PASSWORD, [Shot(PAGE, 390, 844, tmp_path / "room.png")])
+        with browser() as stranger, pytest.raises(PhotographError, match="the session has ended"):
+            stranger.shoot(url, Shot(PAGE, 390, 844, tmp_path / "none.png"))
+    assert not (tmp_path / "none.png").exists()
 
 
 FAULTS = "[...document.querySelectorAll('.group-pcs .tile')].map(t => [t.dataset.seat, t.dataset.fault].join(' '))"
