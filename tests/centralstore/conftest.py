@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from itembank.keyring import KeyFolder
+from tests.centralstore.lending import Lent, lend_s1
 from tests.centralstore.place import Site, enter
 from tests.postgres import Postgres
 from tests.stores import (
@@ -45,3 +46,11 @@ def site(site_folder: Path, authority: KeyFolder, package: bytes) -> Iterator[Si
     made = enter(site_folder, authority, package)
     yield made
     made.store.close()
+
+
+@pytest.fixture
+async def lent(site: Site) -> AsyncIterator[Lent]:
+    """Its sitting is lent to a relay, with two PCs."""
+    made = await lend_s1(site, pcs=2)
+    yield made
+    made.relay.close()

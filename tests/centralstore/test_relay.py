@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,19 +24,12 @@ from sync.orders import OrderList, sign_orders
 from sync.receipt import verify_receipt
 from sync.release import open_device_share, open_grant
 from sync.ticket import open_ticket
-from tests.centralstore.lending import A, B, Lent, Line, borrow_s1, lend_s1, make_relay, run_room
+from tests.centralstore.lending import A, B, Lent, Line, borrow_s1, make_relay, run_room
 from tests.centralstore.place import RELEASE, Site, events_of
 from tests.strategies import running
 from verifier.main import main as verify
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def lent(site: Site) -> AsyncIterator[Lent]:
-    made = await lend_s1(site, pcs=2)
-    yield made
-    made.relay.close()
 
 
 def close(lent: Lent) -> None:

@@ -21,17 +21,10 @@ from sync.delegation import relay_id
 from sync.keys import VerifyKey
 from sync.orders import OrderList, sign_orders
 from sync.ticket import open_ticket
-from tests.centralstore.lending import A, B, Lent, Line, borrow_s1, lend_s1, make_relay, run_room, until
-from tests.centralstore.place import PASSWORD, Site
+from tests.centralstore.lending import A, B, Lent, Line, borrow_s1, make_relay, run_room, until
+from tests.centralstore.place import PASSWORD
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def lent(site: Site) -> AsyncIterator[Lent]:
-    made = await lend_s1(site, pcs=2)
-    yield made
-    made.relay.close()
 
 
 @pytest.fixture

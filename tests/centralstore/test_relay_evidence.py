@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from sync.delegation import relay_id
 from sync.keys import VerifyKey
 from sync.receipt import verify_receipt
 from tests.centralstore.administrator import administrator
-from tests.centralstore.lending import A, B, Lent, lend_s1, run_room
+from tests.centralstore.lending import A, B, Lent, run_room
 from tests.centralstore.place import Journal, Pc, Site, events_of, new_sitting
 from tests.centralstore.test_races import Segment
 from tests.strategies import running
@@ -31,13 +30,6 @@ from verifier.main import main as verify
 
 pytestmark = pytest.mark.anyio
 REASON = "Randi Moen: svarene var skrevet før PC-en ble sperret"
-
-
-@pytest.fixture
-async def lent(site: Site) -> AsyncIterator[Lent]:
-    made = await lend_s1(site, pcs=2)
-    yield made
-    made.relay.close()
 
 
 def written(site: Site, pc: Pc, attempt: str = A, *, candidate: str = "100234", sitting: str = "s1") -> Journal:
