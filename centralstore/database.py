@@ -338,7 +338,10 @@ def _refuse_zero_characters(_connection: Connection, _cursor: object, _statement
         FieldError: a text holds U+0000.
     """
     values, _context, is_many = given
-    for row in cast("Sequence[Values]", values if is_many else (values,)):
+    rows = cast("Sequence[Values]", (values,) if isinstance(values, dict) or not is_many else values)
+    if rows and not isinstance(rows[0], dict | list | tuple):  # many rows in one statement come as one long row
+        rows = (rows,)
+    for row in rows:
         for value in row.values() if isinstance(row, dict) else row:
             if type(value) is str and "\0" in value:
                 raise FieldError("Text", "text", "holds a zero character", "Leave it out.")
