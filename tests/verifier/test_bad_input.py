@@ -73,7 +73,9 @@ def test_a_useless_table_of_contents_is_told_in_a_sentence(
     assert "its table of contents cannot be used" in refusal(capsys, forger.folder)
 
 
-@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "a/../../b", "log/\u0000x", "C:\\x", "a//b", ".", ""])
+@pytest.mark.parametrize(
+    "name", ["../outside", "/etc/passwd", "a/../../b", "log/\u0000x", "C:\\x", "a//b", ".", ""], ids=range(8)
+)
 def test_names_that_lead_out_of_the_folder_are_findings_and_never_opened(forger: Forger, name: str) -> None:
     outside = forger.folder.parent / "outside"
     outside.write_bytes(b"secret")
@@ -84,7 +86,7 @@ def test_names_that_lead_out_of_the_folder_are_findings_and_never_opened(forger:
     assert "impossible file" in report.findings[0].sentence
 
 
-@pytest.mark.parametrize("target", ["/dev/zero", "../outside", "bundle.json", "."])
+@pytest.mark.parametrize("target", ["/dev/zero", "../outside", "bundle.json", "."], ids=range(4))
 def test_links_are_not_followed(forger: Forger, capsys: pytest.CaptureFixture[str], target: str) -> None:
     (forger.folder / "log" / "link.json").symlink_to(target)
     assert "is a link, a device or a folder too deep" in refusal(capsys, forger.folder)
@@ -128,7 +130,9 @@ def test_a_file_listed_twice_and_one_not_listed_are_findings(forger: Forger) -> 
     "name", ["orders.json", "acks.json", "results.json", "audit.json", "conflicts.json", "log/leaves.json"]
 )
 @pytest.mark.parametrize(
-    "data", [b"", b"null", b"{}", b"[{}]", b"[1]", b'[{"content":1}]', b"[[[[", b'{"format":1}', b"[" * 100_000]
+    "data",
+    [b"", b"null", b"{}", b"[{}]", b"[1]", b'[{"content":1}]', b"[[[[", b'{"format":1}', b"[" * 100_000],
+    ids=range(9),
 )
 def test_useless_files_are_findings_one_by_one(forger: Forger, name: str, data: bytes) -> None:
     forger.path(name).write_bytes(data)

@@ -244,6 +244,29 @@ def test_two_attempts_of_which_neither_was_reset_are_told(forger: Forger) -> Non
     assert told(forger.relog().seal(), f"candidate {THIRD} has another attempt at reading", content_keys=None)
 
 
+def test_an_attempt_that_says_it_replaces_one_that_nobody_reset_is_told(forger: Forger) -> None:
+    begun, *rest = running("reading").take(lambda _each: 3).journal
+    forger.rewrite(THIRD, "reading", [begun, *rest], number=1)
+    again = replace(begun, supersedes=attempt_of(THIRD, "reading"))  # type: ignore[call-arg]
+    forger.rewrite(THIRD, "reading", [again, *rest], number=2)
+    assert told(forger.relog().seal(), "which no order had reset", content_keys=None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("open", "since the log-in; the store had it"), ("start_part", "since the start; the store")]
+)
+def test_a_journal_that_claims_more_time_than_passed_is_told(forger: Forger, kind: str, words: str) -> None:
+    """Two minutes more than passed since the sitting was opened, or only since the part was started."""
+    orders = [each["order"] for each in forger.json("orders.json")["orders"]]
+    wanted = ("open", "") if kind == "open" else (kind, "reading")
+    given_ms = next(each["at_utc_ms"] for each in orders if (each["kind"], each["part"]) == wanted)
+    more_ms = forger.json("log/checkpoint.json")["body"]["at_utc_ms"] - given_ms + 2 * MINUTE_MS
+    journal = running("reading").tick(MINUTE_MS).journal
+    note = IncidentNoted(journal[-1].at_ms + more_ms, "focus", "")
+    forger.rewrite(FIRST, "reading", [*journal, note])
+    assert told(forger.relog().seal(), words, content_keys=None)
+
+
 # --- the store --------------------------------------------------------------------------------------------------------
 
 
@@ -360,6 +383,7 @@ def test_what_the_store_signs_is_held_against_what_else_it_signed(forger: Forger
         (lambda forger: forger.seal(lambda body: body["devices"].append(body["devices"][0])), "two devices have one"),
         (lambda forger: forger.seal(lambda body: body["enrolments"].append(body["enrolments"][0])), "enrolled twice"),
         (lambda forger: forger.drop("acks.json"), "it is missing"),
+        (lambda forger: forger.drop("acks.json").seal(), "there is no usable acks.json in the bundle"),
         (
             lambda forger: forger.change("log/proofs.json", lambda each: each[0].update(path=["x"])).seal(),
             "a proof is no list of hashes",
@@ -374,7 +398,7 @@ def test_what_the_store_signs_is_held_against_what_else_it_signed(forger: Forger
             "it is listed twice",
         ),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_lists_that_hold_too_much_or_too_little_are_told(forger: Forger, change: Deed, sentence: str) -> None:
     change(forger)
