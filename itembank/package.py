@@ -21,6 +21,7 @@ from engine.programme import Programme, parse_programme
 from itembank.bank import parse_file, parse_json
 from itembank.content import ContentSet, PublicContent, SoundCheck, Texts
 from itembank.errors import BankFaultsError, PackageError
+from itembank.markup import MarkupError
 from itembank.rendering import item_content, page, pages, personal_data_form, stimulus_content, task_content
 from itembank.schema import (
     LANGUAGES,
@@ -231,7 +232,10 @@ def _public_part(manifest: ReleaseManifest, archive: _Archive) -> PublicPart:
     information = archive.model("texts/information.json", InformationFile)
     read_out = archive.model("texts/read-out.json", ReadOutFile)
     personal_data = archive.model("texts/personal-data.json", PersonalDataFile)
-    texts = {language: _texts(language, information, read_out, personal_data) for language in LANGUAGES}
+    try:
+        texts = {language: _texts(language, information, read_out, personal_data) for language in LANGUAGES}
+    except MarkupError as error:
+        raise PackageError(archive.where, f"a page is faulty: {error}", FETCH_AGAIN) from error
     content = PublicContent(texts, _sound_check(archive), archive.under("clips/", ".ogg"))
     return PublicPart(manifest, programme, content)
 

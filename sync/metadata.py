@@ -54,6 +54,9 @@ _LIMITS: Final = UpdaterConfig(
     snapshot_max_length=65_536,
     targets_max_length=MAX_METADATA_BYTES,
 )
+_LAST_UTC_MS: Final = 253_402_300_799_000
+"""The end of the year 9999: a damaged memory, or a store, may tell a time that no date can be made of."""
+
 _MAX_KEPT_BYTES: Final = 16 * 2**20
 _SHARED: Final = 2
 
@@ -323,7 +326,7 @@ class _UpdaterAt(Updater):
 
     def __init__(self, folder: Path, pinned: bytes, files: _Files, now_utc_ms: int) -> None:
         super().__init__(str(folder), _BASE, fetcher=files, config=_LIMITS, bootstrap=pinned)
-        self._trusted_set.reference_time = dt.datetime.fromtimestamp(now_utc_ms / 1000, dt.UTC)
+        self._trusted_set.reference_time = dt.datetime.fromtimestamp(min(now_utc_ms, _LAST_UTC_MS) / 1000, dt.UTC)
 
 
 def _refresh(folder: Path, pinned: bytes, fetch: Fetch, now_utc_ms: int) -> None:

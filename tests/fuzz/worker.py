@@ -83,6 +83,7 @@ class Told:
     slowest_ms: float = 0.0
     memory_mib: int = 0
     seconds: float = 0.0
+    processor_s: float = 0.0
     fault: str = ""
     case: str = ""
     by: str = "atheris"
@@ -122,6 +123,7 @@ class Run:
         self._trace = trace
         self._finish = finish
         self._at_first = _memory_mib()
+        self._processor_at_first = time.process_time()
 
     def try_case(self, case: bytes) -> None:
         """Try one case; atheris takes no answer."""
@@ -152,7 +154,7 @@ class Run:
         seconds = time.monotonic() - told.begun
         is_time_up = seconds > self._asked.seconds and told.executions >= self._asked.least
         if told.fault or told.executions >= self._asked.runs or is_time_up:
-            told.seconds = seconds
+            told.seconds, told.processor_s = seconds, time.process_time() - self._processor_at_first
             self._finish(told)
         told.read += is_read
         return is_read
