@@ -180,13 +180,13 @@ class Kiosk:
         return self._client.deliver(data)
 
 
-def connector(port: int, ca_file: Path, *, read_s: float = READ_S) -> Connect:
-    """Clients with short patience, to whatever listens on that port."""
+def connector(port: int, ca_file: Path, *, read_s: float = READ_S, connect_s: float = READ_S) -> Connect:
+    """Clients with short patience, where no other is given, to whatever listens on that port."""
 
     def connect(enrolled: Enrolled) -> StoreClient:
         url = f"https://127.0.0.1:{port}"
         return StoreClient(
-            url, ca_file, enrolled.id, enrolled.keys, now_utc_ms=now_utc_ms, connect_s=READ_S, read_s=read_s
+            url, ca_file, enrolled.id, enrolled.keys, now_utc_ms=now_utc_ms, connect_s=connect_s, read_s=read_s
         )
 
     return connect

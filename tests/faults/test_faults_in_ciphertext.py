@@ -55,7 +55,8 @@ def test_bytes_of_tls_that_are_changed_always_break_the_connection(house: House)
     places = [(True, after) for after in range(0, REQUEST_BYTES, REQUEST_BYTES // 10)]
     places += [(False, after) for after in range(0, ANSWER_BYTES, ANSWER_BYTES // 10)]
     with OneFault(store.port, seed=3, chance=1.0) as proxy:
-        connect = connector(proxy.port, store.folder / "ca.pem", read_s=0.4)
+        # Patient, so that on a slow machine no line is given up before its bytes have come to the fault.
+        connect = connector(proxy.port, store.folder / "ca.pem", read_s=30.0, connect_s=30.0)
         for fault, (to_store, after) in product(faults, places):
             proxy.strike = Strike(fault, to_store, after)
             with connect(pc) as client, pytest.raises(StoreUnreachableError):

@@ -91,7 +91,7 @@ def test_what_a_restored_store_lost_is_noticed_by_its_shorter_log_and_sent_again
     store_and_pc: tuple[StoreProcess, Pc], tmp_path: Path
 ) -> None:
     store, pc = store_and_pc
-    connect = connector(store.port, store.folder / "ca.pem", read_s=10.0)
+    connect = connector(store.port, store.folder / "ca.pem", read_s=30.0, connect_s=30.0)
     with connect(pc.enrolled) as client:
         pc.write("before", 200)
         pc.box.send(client.deliver)
@@ -126,7 +126,7 @@ def test_what_a_restored_store_lost_is_sent_again_though_its_log_grew_past_what_
     store_and_pc: tuple[StoreProcess, Pc], tmp_path: Path
 ) -> None:
     store, pc = store_and_pc
-    connect = connector(store.port, store.folder / "ca.pem", read_s=10.0)
+    connect = connector(store.port, store.folder / "ca.pem", read_s=30.0, connect_s=30.0)
     with connect(pc.enrolled) as client:
         shutil.copytree(store.folder, tmp_path / "backup")  # nothing is being written
         pc.write("after", 3)
@@ -155,7 +155,7 @@ def test_a_store_that_went_back_while_the_pc_was_off_is_found_after_the_pcs_star
     store_and_pc: tuple[StoreProcess, Pc], tmp_path: Path
 ) -> None:
     store, pc = store_and_pc
-    connect = connector(store.port, store.folder / "ca.pem", read_s=10.0)
+    connect = connector(store.port, store.folder / "ca.pem", read_s=30.0, connect_s=30.0)
     shutil.copytree(store.folder, tmp_path / "backup")
     attempts = [f"a{number}" for number in range(AT_ONCE + 2)]
     with connect(pc.enrolled) as client:
