@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,15 @@ from centralstore.relay.rows import AuditRow, Telling, telling_row
 from centralstore.rights import COMMAND_LINE
 from centralstore.words import ContradictionKind
 from sync.delegation import relay_id
+from sync.errors import StoreRefusedError
 from sync.keys import VerifyKey
+from sync.outbox import Outbox
 from sync.receipt import verify_receipt
+from sync.segment import KEY_TIMINGS, Binding
+from sync.writer import Disk, JournalWriter
 from tests.centralstore.administrator import administrator
 from tests.centralstore.lending import A, B, Lent, run_room
-from tests.centralstore.place import Journal, Pc, Site, events_of, new_sitting
+from tests.centralstore.place import RELEASE, Journal, Pc, Site, events_of, new_sitting
 from tests.centralstore.test_races import Segment
 from tests.strategies import running
 from verifier.main import main as verify
@@ -177,6 +182,39 @@ async def test_whoever_takes_it_out_of_the_database_or_changes_it_is_found_by_th
         f"evidence s1/{pc.id}: by the acts in the log it was let in, and that is gone: it was deleted",
         f"evidence s1/{pc.id}: by the acts in the log it was let in, and that is gone: it was deleted",
     ]
+
+
+async def test_the_outbox_of_a_revoked_pc_keeps_what_is_refused_and_delivers_all_of_it_once_it_is_let_in(
+    site: Site, tmp_path: Path
+) -> None:
+    pc = await site.open_pc("reading")
+    binding, disk = Binding("s1", A, pc.id, RELEASE), Disk(free_needed=0, reserve_bytes=0, segment_bytes=65_536)
+    recipients = site.keys.custodians().recipients()
+    journals = tmp_path / "journals"
+    journals.mkdir()
+    with closing(JournalWriter.begin(journals, binding, recipients, now_utc_ms=site.clock, disk=disk)) as writer:
+        for number in range(900):
+            writer.append_payload("keys", KEY_TIMINGS, b"%d" % number)
+    receipt_key = VerifyKey.from_hex(site.store.public_keys()["receipt_key"])
+    box = Outbox(journals, device_key=pc.keys.signing, receipt_key=receipt_key)
+    refused: list[StoreRefusedError] = []
+
+    def deliver(data: bytes) -> bytes:
+        try:
+            return site.store.keep_envelope(data).result().receipt
+        except UnknownDeviceError as error:
+            raise StoreRefusedError("take it", status=401, code=error.code, sentence=str(error)) from error
+
+    site.store.revoke_device(site.manager, pc.id)
+    assert box.send(deliver, on_refused=refused.append) == 0
+    assert refused
+    assert not box.delivered(A).is_complete
+    let_in(site, pc)
+    received = box.send(deliver)
+    assert box.delivered(A).is_complete
+    assert len(site.store.envelopes(A)) == received
+    (view,) = site.store.evidence(site.leader, "s1")
+    assert dict(view.envelopes) == {A: received}
 
 
 # --- what it is for ---------------------------------------------------------------------------------------------------
