@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def database_name(store: Path) -> str:
     return "" if url.get_backend_name() == "sqlite" else str(url.database)
 
 
-def rows_of(store: Path) -> dict[str, Sequence[str]]:
+def rows_of(store: Path) -> dict[str, list[str]]:
     """All that a store's database holds: each table's rows as text, sorted; alike for equal rows on either kind."""
     engine = create_engine(open_folder(store).database_url, poolclass=NullPool)
     with engine.connect() as connection:

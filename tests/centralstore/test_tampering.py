@@ -520,7 +520,7 @@ def change_once(engine: Engine, store: Store, chance: random.Random, trial: Tria
     trial.count("unseen", not is_seen)
     assert is_seen, (table, column, old, new)
     with engine.begin() as connection:
-        row.restore(Administrator(connection), *(() if is_deleted else (column, new)))
+        row.restore(Administrator(connection), "" if is_deleted else column, new)
 
 
 # --- what only a witness sees -----------------------------------------------------------------------------------------
