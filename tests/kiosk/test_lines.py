@@ -106,6 +106,18 @@ def test_what_the_home_store_did_not_sign_or_what_is_older_or_over_changes_nothi
     assert pc.chosen() == ""
 
 
+def test_what_is_over_or_recalled_stays_so_whatever_lies_on_the_disk_or_comes_late(pc: Pc, signed: Signed) -> None:
+    place = pc.folder.sitting("s1") / "delegation"
+    for times in ({"valid_to_utc_ms": NOW - 500}, {"valid_from_utc_ms": NOW + 3_000_000}):
+        pc.folder.write(place, signed(**times))
+        assert pc.chosen() == ""
+    pc.folder.write(place, signed(number=2))
+    assert pc.chosen() == "s1"
+    for number in (2, 1):  # the older recall comes late
+        pc.lines.keep("s1", sign_recall(Recall(sitting="s1", number=number, at_utc_ms=NOW), CENTRAL))
+        assert pc.chosen() == ""
+
+
 def test_a_stick_brings_no_older_or_recalled_delegation(pc: Pc, signed: Signed, tmp_path: Path) -> None:
     file = tmp_path / "delegation"
     pc.lines.keep("s1", signed(number=2, url="https://10.0.0.6:8443"))

@@ -20,8 +20,9 @@ def test_a_ticket_that_names_another_recovery_key_than_the_grant_begins_nothing(
     ticket = seat.net.state.ticket
     assert ticket is not None
     seat.net._change(ticket=ticket.model_copy(update={"recovery_public": BoxKey.create().public.hex}))
-    assert isinstance(seat.log_in(exam.samira), RefusedScreen)
-    assert seat.screen.kind == "content"
+    screen = seat.log_in(exam.samira)
+    assert isinstance(screen, RefusedScreen)
+    assert screen.kind == "content"
     assert [path.name for path in seat.folder.journals.iterdir() if path.suffix == ".journal"] == []
     seat.net._change(ticket=ticket)
     seat.close()
