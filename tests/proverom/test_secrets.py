@@ -11,12 +11,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -44,13 +42,14 @@ from proverom.sample_room import (
     SampleRoom,
     SampleSitting,
 )
-from sync import segment as segments
+from sync import preamble
 from sync.client import StoreClient
 from sync.errors import CannotOpenError, SyncError
 from sync.keys import VerifyKey, random_key
 from sync.package import decode_package, open_package
 from sync.release import Ed25519Trust, open_device_share, open_grant
 from tests.proverom.conftest import BANK, SAMIRA
+from tests.proverom.recorder import Recorder
 from tests.proverom.seat import Seat, ask, first_answer
 from tests.scanning import Scanner, code_hits, database_dump, files_below, forms
 
@@ -63,55 +62,6 @@ TOLD: Final = "morsmålet mitt er kurmanji"
 WRONG_PASSWORD: Final = "feil passord sju nisser"
 SHORTEST: Final = 14
 """Characters of a text that can be told from others: shorter options ("klokka ni") stand in every text."""
-
-
-class Recorder:
-    """A TCP proxy that keeps every byte both ways."""
-
-    def __init__(self, port: int) -> None:
-        self._to = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._lock = threading.Lock()
-        self._streams: list[bytearray] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def captured(self) -> bytes:
-        """Everything so far, stream by stream."""
-        with self._lock:
-            return b"".join(map(bytes, self._streams))
-
-    def stop(self) -> None:
-        """Take no more connections."""
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._pair, args=(near,), daemon=True).start()
-
-    def _pair(self, near: socket.socket) -> None:
-        with near, socket.create_connection(("127.0.0.1", self._to)) as far:
-            back = threading.Thread(target=self._copy, args=(far, near), daemon=True)
-            back.start()
-            self._copy(near, far)
-            back.join()
-
-    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
-        kept = bytearray()
-        with self._lock:
-            self._streams.append(kept)
-        with suppress(OSError):
-            while chunk := source.recv(65_536):
-                with self._lock:
-                    kept += chunk
-                sink.sendall(chunk)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
 
 
 @dataclass
@@ -258,7 +208,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
             made.append(random_key())
             return made[-1]
 
-        patch.setattr(segments, "random_key", watched)
+        patch.setattr(preamble, "random_key", watched)
         inside: list[bytes] = []
         send = StoreClient._send
 
