@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.events import Answered, Edited
-from sync import segment as segments
+from sync import preamble
 from sync import writer as writers
 from sync.keys import random_key
 from sync.outbox import Outbox
@@ -34,7 +34,7 @@ def test_neither_disk_nor_envelopes_show_an_answer_or_a_key(tmp_path: Path, monk
         made.append(random_key())
         return made[-1]
 
-    monkeypatch.setattr(segments, "random_key", watched)
+    monkeypatch.setattr(preamble, "random_key", watched)
     disk = Disk(free_needed=0, reserve_bytes=1000, segment_bytes=8192)
     recipients = (*results_recipients([RESULTS.public], 1), recovery_recipient(RECOVERY.public))
     writer = JournalWriter.begin(tmp_path / "journal", BINDING, recipients, now_utc_ms=lambda: NOW, disk=disk)
