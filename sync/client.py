@@ -200,7 +200,7 @@ class StoreClient:
             set_clock(told.utc_ms + (after - before) // 2)
             self._added_ms = 0
         self.has_gone_back = self.has_gone_back or told.log_size < self._log_size
-        self.has_begun_anew = self.has_begun_anew or (told.run != self._run and self._run != "")
+        self.has_begun_anew = self.has_begun_anew or self._run not in {told.run, ""}
         self._log_size, self._run = told.log_size, told.run
         return told.utc_ms
 
