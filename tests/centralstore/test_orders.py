@@ -160,6 +160,27 @@ async def test_another_pc_gets_an_attempt_only_by_the_test_leaders_order(site: S
     assert still_refused.status_code == 409
 
 
+async def test_an_order_for_any_pc_is_for_those_of_the_room_and_each_speaks_for_itself_alone(site: Site) -> None:
+    first = await site.enrol("PC 7")
+    elsewhere = await site.enrol("PC 1", room="r2")
+    beside = await site.enrol("PC 8")
+    site.grant()
+    site.store.open_sitting(site.leader, "s1")
+    for part in ("listening", "reading"):
+        site.store.start_part(site.leader, "s1", part)
+    for data in site.journal(first, ATTEMPT).write(events_of(running("reading"), first.id)).envelopes():
+        await first.ask("POST", "/v1/envelopes", data)
+    await first.ask("POST", "/v1/progress", first.report())
+    site.store.permit_handover(site.leader, "s1", "100234", "reading", to_device="", reason="skjermen er svart")
+    path = f"/v1/attempts/{ATTEMPT}/envelopes"
+    assert (await elsewhere.ask("GET", path)).status_code == 409
+    assert (await beside.ask("GET", path)).status_code == 200
+    for told in (beside.report(device=first.id, phase="submitted"), beside.report(device=elsewhere.id)):
+        refused = await beside.ask("POST", "/v1/progress", told)
+        assert (refused.status_code, refused.json()["code"]) == (400, "damaged")
+    assert [each["phase"] for each in site.store.told_attempts("s1")] == ["running"]
+
+
 async def test_a_pc_that_lost_an_attempt_by_order_does_not_speak_for_it_any_more(site: Site) -> None:
     """Found by a simulated room: a PC that came back told "running" for ever of what was handed in elsewhere."""
     first = await site.enrol("PC 7")
