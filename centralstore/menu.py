@@ -28,7 +28,10 @@ class Group(NamedTuple):
 GROUPS: Final = (
     Group("The machine and its service", ("init", "run", "backup", "restore", "recovery-key")),
     Group("What the authority has made", ("trust", "add-metadata", "add-release", "add-grants")),
-    Group("People and PCs", ("import", "token", "devices", "clear-device", "revoke-device", "readiness")),
+    Group(
+        "People and PCs",
+        ("import", "token", "devices", "clear-device", "revoke-device", "accept-evidence", "readiness"),
+    ),
     Group("The day of a sitting", ("sittings", "day-code", "open", "start", "close", "import-envelopes")),
     Group("Results", ("score", "results", "rescore", "export", "erase")),
     Group("A room without a line", ("public", "lend", "borrow", "forward", "give-back", "take-back", "loans")),
