@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, Final
 
 from sync.canonical import canonical_bytes, parse_canonical, plain_of
 from sync.errors import SyncDataError
-from sync.keys import hpke_seal, sha256_hex
+from sync.keys import VerifyKey, hpke_seal, sha256_hex
 from sync.orders import MAX_ORDERS_BYTES, OrderList
 from sync.progress import sign_progress, verify_progress
 from sync.readiness import Finding, Outcome, Readiness, sign_readiness, verify_readiness
@@ -119,6 +119,23 @@ def check_orders(_data: bytes, known: Any) -> None:
         raise Fault("orders that are accepted are not read back")
 
 
+def from_a_pc() -> list[Target]:
+    """What a PC's key, or one used as the store's here, signs: how it is read, a genuine one, its limit in bytes."""
+    kinds: dict[str, tuple[Callable[[bytes, VerifyKey], object], bytes, int]] = {
+        "receipt": (verify_receipt, sign_receipt(RECEIPT, PC), 4096),
+        "progress": (verify_progress, sign_progress(PROGRESS, PC), 16_384),
+        "readiness": (verify_readiness, sign_readiness(READINESS, PC), 65_536),
+    }
+    return [
+        signed_target(kind, partial(_verified, verify), genuine, PC, limit=limit, check=tells_what_stood_there)
+        for kind, (verify, genuine, limit) in kinds.items()
+    ]
+
+
+def _verified(verify: Callable[[bytes, VerifyKey], object], data: bytes) -> object:
+    return verify(data, PC.public)
+
+
 def targets() -> list[Target]:
     """The targets of this module."""
     public = canonical_bytes
@@ -134,30 +151,7 @@ def targets() -> list[Target]:
         signed_target("grant", read_grant, releases.grants().grants["pc-07", "norskprove-3"], AUTHORITY, limit=65_536),
         signed_target("store-share", read_store_share, releases.grants().store_share, AUTHORITY, limit=65_536),
         signed_target("device-share", read_device_share, device_share(), releases.STORE_TICKETS, limit=65_536),
-        signed_target(
-            "receipt",
-            lambda data: verify_receipt(data, PC.public),
-            sign_receipt(RECEIPT, PC),
-            PC,
-            limit=4096,
-            check=tells_what_stood_there,
-        ),
-        signed_target(
-            "progress",
-            lambda data: verify_progress(data, PC.public),
-            sign_progress(PROGRESS, PC),
-            PC,
-            limit=16_384,
-            check=tells_what_stood_there,
-        ),
-        signed_target(
-            "readiness",
-            lambda data: verify_readiness(data, PC.public),
-            sign_readiness(READINESS, PC),
-            PC,
-            limit=65_536,
-            check=tells_what_stood_there,
-        ),
+        *from_a_pc(),
         Target(
             "ticket",
             read_ticket,
