@@ -53,6 +53,7 @@ class Book:
     down_since_ms: int | None = None
     last_end: Kind = "left"
     restarts: int = 0
+    was_killed: bool = False
     is_acting: bool = False
 
     def see(self, attempt: Attempt, now_ms: int) -> None:

@@ -13,15 +13,18 @@ from unittest.mock import patch
 
 import centralstore.store.delivery
 import centralstore.store.intake
+import engine.moves
 import kiosk.openings
 from engine.events import Edited, Event, ExtraTimeGiven, Submitted
 from kiosk.conductor import Conductor
+from kiosk.contact import Contact
 from kiosk.folder import StateFolder
 from kiosk.room import Room
 from kiosk.sound import SilentPlayer
 from sync.journal import Journal
 from sync.outbox import Outbox
 from sync.writer import JournalWriter
+from tests.simulation.world import Knobs
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,17 +58,22 @@ def _forgets_the_unsent() -> AbstractContextManager[object]:
 
 @contextmanager
 def _gives_time_again() -> Generator[None]:
-    """An order for more time does not say its number in the journal, and a restart looks at all orders anew."""
-    event_of = Conductor._event_of
-
-    def unnamed(conductor: Conductor, *arguments: Any) -> Event | None:
-        event = event_of(conductor, *arguments)
-        return replace(event, order=0) if isinstance(event, ExtraTimeGiven) else event
-
+    """An attempt does not know which orders it has had, and a restart looks at all of them anew."""
     with ExitStack() as stack:
-        stack.enter_context(patch.object(Conductor, "_event_of", unnamed))
+        stack.enter_context(patch.object(engine.moves, "_ordered", lambda state, _order: state))
         stack.enter_context(patch.object(kiosk.openings, "_last_order", lambda _bundle: 0))
         yield
+
+
+def _gives_no_time() -> AbstractContextManager[object]:
+    """An order for more time is noted, and no time is given."""
+    event_of = Conductor._event_of
+
+    def nothing(conductor: Conductor, *arguments: Any) -> Event | None:
+        event = event_of(conductor, *arguments)
+        return None if isinstance(event, ExtraTimeGiven) else event
+
+    return patch.object(Conductor, "_event_of", nothing)
 
 
 def _never_wipes() -> AbstractContextManager[object]:
@@ -98,7 +106,7 @@ def _plays_from_the_beginning() -> AbstractContextManager[object]:
 
 def _admits_twice() -> AbstractContextManager[object]:
     """A PC does not take in which attempts the store tells of."""
-    return patch.object(Room, "_refresh_attempts", _nothing)
+    return patch.object(Room, "_refresh_attempts", lambda room, sitting: room._client.attempts(sitting))
 
 
 def _receipt_of_something_else() -> AbstractContextManager[object]:
@@ -113,7 +121,7 @@ def _receipt_of_something_else() -> AbstractContextManager[object]:
 
 def _believes_it_open() -> AbstractContextManager[object]:
     """A PC opens content by what lies on its disk, whether or not the sitting was closed meanwhile."""
-    return patch.object(Room, "_is_closed", lambda _room: False)
+    return patch.object(Contact, "_is_closed", lambda _contact: False)
 
 
 def _misses_an_end() -> AbstractContextManager[object]:
@@ -139,6 +147,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "acknowledges before the sync": _acks_before_sync,
     "forgets what an earlier run left unsent": _forgets_the_unsent,
     "gives the same time again": _gives_time_again,
+    "gives no time": _gives_no_time,
     "never wipes the share": _never_wipes,
     "loses the last edit": _loses_the_last_edit,
     "plays from the beginning again": _plays_from_the_beginning,
@@ -149,3 +158,22 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "forgets its reports": _forgets_its_reports,
     "hears a PC that lost the attempt": _hears_the_wrong_pc,
 }
+
+_CALM: Final = Knobs.calm
+
+ROOMS: Final[Mapping[str, tuple[Knobs, int]]] = {
+    "acknowledges before the sync": (replace(_CALM(1), power_cuts=4.0), 0),
+    "forgets what an earlier run left unsent": (replace(_CALM(1), kills=4.0), 1),
+    "gives the same time again": (replace(_CALM(2), meddling=8.0), 2),
+    "gives no time": (replace(_CALM(2), meddling=8.0), 2),
+    "never wipes the share": (_CALM(1), 0),
+    "loses the last edit": (replace(_CALM(2), read_back=0.3), 0),
+    "plays from the beginning again": (replace(_CALM(2), kills=15.0, tick_ms=50), 0),
+    "admits a candidate twice": (replace(_CALM(3), people=1, deaths=6.0, meddling=2.0), 0),
+    "signs a receipt for something else": (_CALM(1), 0),
+    "believes a closed sitting open": (replace(_CALM(5), people=1, late=1.0, latency_ms=200.0), 18),
+    "misses an end that came with another fact": (replace(_CALM(3), tick_ms=2_000, is_prompt=True), 0),
+    "forgets its reports": (replace(_CALM(2), partitions=4.0, roughness=2.0, latency_ms=200.0, kills=2.0), 3),
+    "hears a PC that lost the attempt": (replace(_CALM(2), people=1, deaths=8.0, latency_ms=200.0), 3),
+}
+"""For each fault a room in which what it breaks happens often, and a seed by which it is found."""

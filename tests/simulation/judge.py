@@ -26,6 +26,7 @@ from engine.events import (
     TopicChosen,
     Unlocked,
 )
+from engine.ids import ItemId
 from engine.state import Phase
 from itembank.package import Package, open_sealed
 from sync.bundle import read_journal
@@ -33,6 +34,7 @@ from sync.envelope import verify
 from sync.errors import DamagedError
 from sync.journal import SUFFIX
 from sync.keys import VerifyKey
+from sync.orders import SignedOrder
 from sync.receipt import Receipt, verify_receipt
 from sync.release import Ed25519Trust
 from sync.segment import SegmentScan, recovery_opener, scan_segment
@@ -52,7 +54,8 @@ BESIDE: Final = frozenset({"journal.torn_tail", "journal.superseded", "journal.f
 """Findings that faults of disks and hand-overs leave behind honestly; any other is a fault of ours."""
 
 LOOK_EVERY_MS: Final = 1_000
-READ_BACK: Final = 0.01
+GRAIN_MS: Final = 200
+"""How often it is journalled how far a recording has sounded (`kiosk.director`)."""
 SECRETS: Final = ("share", "grant-")
 
 
@@ -62,12 +65,18 @@ class Judge:
     def __init__(self, world: World) -> None:
         self.world = world
         self.receipts: dict[tuple[str, int, int], Receipt] = {}
+        self._kept: dict[str, set[int]] = defaultdict(set)
+        """By segment, the records that the store has now, as far as anybody was told."""
         self._looked_ms = 0
         self._scans: dict[str, tuple[int, SegmentScan | None]] = {}
-        self._chance = world.chance()
+        self._chance = world.chance("judge")
         self._told: dict[str, dict[str, str]] = {}
         self._heard_ms: dict[tuple[str, str], int] = defaultdict(int)
         self._frames: dict[str, tuple[str, int]] = {}
+        self._sounded: dict[tuple[str, str, int], tuple[str, int]] = {}
+        self._had: dict[str, set[str]] = defaultdict(set)
+        self._seen: dict[str, int] = {}
+        self._must_apply: dict[str, set[int]] = defaultdict(set)
         self.moved: dict[str, set[str]] = defaultdict(set)
 
     # --- after every step ---------------------------------------------------------------------------------------------
@@ -82,10 +91,12 @@ class Judge:
         running = run.conductor.running
         if running is None:
             return
+        self._had[pc.name].add(running.attempt.id)
+        self._note_orders(running)
         self._hear(pc, run, running)
         self._need_one_place(pc, running)
         self._need_time(pc, running)
-        if self._chance.random() < READ_BACK and state.recovery is not None:
+        if self._chance.random() < self.world.knobs.read_back and state.recovery is not None:
             self._read_back(pc, run, running)
 
     def _need_wiped(self, pc: Pc, run: Run) -> None:
@@ -99,6 +110,10 @@ class Judge:
         for other in self.world.books.values():
             if (other.candidate, other.part) != (book.candidate, book.part) or other is book:
                 continue
+            if other.attempt in self._had[pc.name] and other.attempt not in reset:
+                raise BrokenPromiseError(
+                    f"{pc.name} begins {book.part} of {book.candidate} again, after {other.attempt}"
+                )
             if other.attempt in self._told.get(pc.name, ()) and other.attempt not in reset:
                 raise BrokenPromiseError(
                     f"{pc.name} begins {book.part} of {book.candidate}, and was told of {other.attempt} at {other.pc}"
@@ -116,6 +131,32 @@ class Judge:
         if before is not None and before[0] == f"{place}{id(run)}" and rendering.frame >= before[1]:
             self._heard_ms[place] += (rendering.frame - before[1]) * 1000 // exam.RATE_HZ
         self._frames[pc.name] = (f"{place}{id(run)}", rendering.frame)
+        self._need_no_repetition(pc, run, running, step.item, rendering.frame)
+
+    def _need_no_repetition(self, pc: Pc, run: Run, running: Running, item: ItemId, frame: int) -> None:
+        """After a kill a recording goes on where it was, and not earlier than the journal's grain makes it."""
+        play = (running.attempt.id, item, running.attempt.plays_spent.get(item, 0))
+        name, furthest = self._sounded.get(play, ("", 0))
+        here = f"{pc.name} {id(run)}"
+        left_ms = (furthest - frame) * 1000 // exam.RATE_HZ
+        book = self.world.books.get(running.attempt.id)
+        was_killed = book is not None and book.was_killed and name.partition(" ")[0] == pc.name
+        if was_killed and name != here and left_ms > GRAIN_MS + self._slowest_ms():
+            raise BrokenPromiseError(f"{pc.name} plays {item} of {play[0]} from {left_ms} ms before where it was left")
+        self._sounded[play] = (here, max(frame, furthest))
+
+    def _note_orders(self, running: Running) -> None:
+        """Time that came while the part ran must have been given, whatever comes later."""
+        attempt, before = running.attempt, self._seen.get(running.attempt.id)
+        self._seen[attempt.id] = running.seen_order
+        if before is None or attempt.phase is not Phase.RUNNING or running.part.part not in exam.LIMIT_MS:
+            return
+        for order in self.world.leader.orders[before : running.seen_order]:
+            if order.kind == "extra_time" and (order.candidate, order.part) == (
+                running.candidate.number,
+                running.part.part,
+            ):
+                self._must_apply[attempt.id].add(order.number)
 
     def _need_one_place(self, pc: Pc, running: Running) -> None:
         """No attempt goes on at two PCs, unless an order let it move and the one left behind has not heard of it."""
@@ -145,6 +186,8 @@ class Judge:
 
     def resumes(self, pc: Pc, book: Book, running: Running) -> None:
         """An attempt goes on: nothing that was promised is gone."""
+        if book.end_sha256 and book.last_end == "left" and pc.name == book.pc and book.down_since_ms is None:
+            raise BrokenPromiseError(f"{pc.name} goes on with {book.part} of {book.candidate}, which has ended there")
         if book.down_since_ms is not None:
             wall_ms = exam.START_MS + self.world.scheduler.now_ms
             run = pc.run
@@ -156,6 +199,7 @@ class Judge:
         if pc.name != book.pc:
             self.world.count["hand-overs"] += 1
         book.restarts += 1
+        book.was_killed = book.last_end == "killed" and book.pc == pc.name
         book.resume(running.attempt, pc.name)
         book.last_end = "left"
 
@@ -182,14 +226,18 @@ class Judge:
     def forgets(self, pc: str) -> None:
         """The PC's memory is gone."""
         self._told.pop(pc, None)
+        self._had.pop(pc, None)
         self._frames.pop(pc, None)
 
     # --- what the store answers ---------------------------------------------------------------------------------------
 
     def on_answer(self, pc: str, target: str, body: bytes, status: int, answer: bytes) -> None:
         """A receipt names what is kept, and what is kept is what was sent."""
-        if target != "/v1/envelopes" or status not in (200, 409):
-            return
+        if target == "/v1/envelopes" and status in (200, 409):
+            self.receipted(pc, body, status, answer)
+
+    def receipted(self, pc: str, body: bytes, status: int, answer: bytes) -> None:
+        """The store gave a receipt (status 200) or told of a conflict (409)."""
         key = self.world.made.pcs[0].enrolment.key("receipt_key")
         receipt = verify_receipt(answer, key)
         place = (receipt.segment, receipt.first, receipt.last)
@@ -203,6 +251,15 @@ class Judge:
         known = self.receipts.setdefault(place, receipt)
         if known.sha256 != receipt.sha256:
             raise BrokenPromiseError(f"two receipts for {place} name different envelopes")
+        self._kept[receipt.segment].update(range(receipt.first, receipt.last + 1))
+
+    def store_went_back(self) -> None:
+        """The store was put back from a backup: of what it gave receipts for, it has what it had then."""
+        self._kept.clear()
+        for attempt in {receipt.attempt for receipt in self.receipts.values()}:
+            for data in self.world.store.envelopes(attempt):
+                segment, first, last, _ = _identity(data)
+                self._kept[segment].update(range(first, last + 1))
 
     # --- at the end ---------------------------------------------------------------------------------------------------
 
@@ -216,7 +273,8 @@ class Judge:
 
     def undelivered(self) -> list[str]:
         """What is still to come."""
-        waiting = [f"{pc.name} is off" for pc in self.world.pcs if pc.run is None]
+        late = self.world.troubles.is_late
+        waiting = [f"{pc.name} is off" for pc in self.world.pcs if pc.run is None and not late(pc)]
         told = {each["attempt"]: each["phase"] for each in self.world.store.told_attempts(SITTING)}
         for book in self.world.books.values():
             if book.attempt not in told:
@@ -228,7 +286,7 @@ class Judge:
             if running is not None and running.attempt.phase is Phase.RUNNING:
                 waiting.append(f"{running.attempt.id} runs at {pc.name}")
             for path, scan in self._journals(pc):
-                got = self._received(scan.header.segment)
+                got = self._kept[scan.header.segment]
                 missing = [each.counter for each in scan.records if each.counter not in got]
                 if missing:
                     waiting.append(f"{pc.name}: records {missing[0]} to {missing[-1]} of {path.name}")
@@ -265,6 +323,10 @@ class Judge:
             found = replay_attempt(attempt, store.envelopes(attempt), package, opener, known)
             self._check_replay(book, found)
         self._check_bytes()
+        data, _ = store.signed_orders(SITTING, 0)
+        orders = [SignedOrder.model_validate(each).order for each in json.loads(data)["orders"]]
+        if orders != self.world.leader.orders:
+            raise BrokenPromiseError("the store has other orders than the test leader gave")
         for place, receipt in self.receipts.items():
             if not any(_identity(data) == (*place, receipt.sha256) for data in store.envelopes(receipt.attempt)):
                 raise BrokenPromiseError(f"the store gave a receipt for {place} and does not have it")
@@ -301,6 +363,9 @@ class Judge:
         numbers = [event.order for event in events if isinstance(event, ORDERED) and event.order]
         if numbers != sorted(set(numbers)):
             raise BrokenPromiseError(f"{who} applied orders {numbers}")
+        is_undisturbed = not book.restarts and not self.world.knobs.disk_errors
+        if is_undisturbed and not self._must_apply[book.attempt] <= set(numbers):
+            raise BrokenPromiseError(f"{who} was given the time of orders {numbers}, and heard more than these")
         for number in numbers:
             order = self.world.leader.orders[number - 1]
             if order.candidate != book.candidate or order.part not in {"", book.part}:
@@ -360,11 +425,6 @@ class Judge:
                 if known[1] is not None:
                     found.append((path, known[1]))
         return found
-
-    def _received(self, segment: str) -> set[int]:
-        return {
-            counter for (each, first, last) in self.receipts if each == segment for counter in range(first, last + 1)
-        }
 
     def _package(self) -> Package:
         made = self.world.made

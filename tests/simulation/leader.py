@@ -31,6 +31,7 @@ class Leader:
         self.closed_ms: int | None = None
         self._chance = chance
         self._asked: set[str] = set()
+        self._awaits_orders = False
 
     # --- the course of the day ----------------------------------------------------------------------------------------
 
@@ -91,6 +92,10 @@ class Leader:
         number = candidate.planned.number
         self._try("present", lambda: self.world.store.mark_present(LEADER, SITTING, number, "passport"))
 
+    def begins_anew(self) -> None:
+        """The store was put back from a backup: no order is given before those it lost have come from the PCs."""
+        self._awaits_orders = True
+
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _open(self) -> bool:
@@ -123,7 +128,7 @@ class Leader:
         self.world.scheduler.after(after_ms, now)
 
     def _try(self, what: str, act: Callable[[], object]) -> bool:
-        if self.world.network.is_store_down:
+        if self.world.network.is_store_down or not self._has_its_orders():
             return False
         try:
             act()
@@ -139,3 +144,16 @@ class Leader:
         """What the store gave, as it travels."""
         data, _ = self.world.store.signed_orders(SITTING, len(self.orders))
         self.orders.extend(SignedOrder.model_validate(each).order for each in json.loads(data)["orders"])
+
+    def _has_its_orders(self) -> bool:
+        """Whether the store knows all orders; whoever is in the room is noted anew after it had lost some."""
+        if self._awaits_orders:
+            data, _ = self.world.store.signed_orders(SITTING, 0)
+            self._awaits_orders = len(json.loads(data)["orders"]) < len(self.orders)
+            if not self._awaits_orders:
+                self.world.trace("leader: all orders are back")
+                self.world.day_code = self.world.store.day_code(LEADER, SITTING)
+                for candidate in self.world.people:
+                    if candidate.has_come and not candidate.is_gone:
+                        self.present(candidate)
+        return not self._awaits_orders

@@ -29,7 +29,7 @@ class Network:
 
     scheduler: Scheduler
     store: SimulatedStore
-    chance: Random
+    chance: Callable[[str], Random]
     roughness: float
     latency_ms: float
     count: Counter[str]
@@ -51,14 +51,15 @@ class Network:
         self.cut.clear()
         self.is_store_down = False
 
-    def delay_ms(self) -> float:
+    def delay_ms(self, pc: str) -> float:
         """How long one way takes now: mostly short, sometimes long."""
-        drawn = self.chance.expovariate(1 / self.latency_ms)
-        return drawn * 20 if self.is_rough and self.chance.random() < self.roughness * 0.2 else drawn
+        chance = self.chance(f"ways of {pc}")
+        drawn = chance.expovariate(1 / self.latency_ms)
+        return drawn * 20 if self.is_rough and chance.random() < self.roughness * 0.2 else drawn
 
-    def happens(self, likelihood: float) -> bool:
+    def happens(self, pc: str, likelihood: float) -> bool:
         """Whether a fault of this likelihood happens now."""
-        return self.is_rough and self.chance.random() < likelihood * self.roughness
+        return self.is_rough and self.chance(f"faults of {pc}").random() < likelihood * self.roughness
 
 
 class Line(httpx.BaseTransport):
@@ -75,14 +76,14 @@ class Line(httpx.BaseTransport):
         target = request.url.raw_path.decode()
         body = request.read()
         self._travel(request, is_there=False)
-        if network.happens(0.08):
+        if network.happens(self._pc, 0.08):
             network.count["requests lost on the way"] += 1
             self._times_out(request)
         if target.startswith(LONG_POLL):
             self._wait_for_orders(request, target)
         status, answer = self._answered(request, target, body)
         network.on_answer(self._pc, target, body, status, answer)
-        if network.happens(0.08):
+        if network.happens(self._pc, 0.08):
             network.count["replies lost on the way"] += 1
             self._times_out(request)
         self._travel(request, is_there=True)
@@ -91,7 +92,7 @@ class Line(httpx.BaseTransport):
 
     def _answered(self, request: httpx.Request, target: str, body: bytes) -> tuple[int, bytes]:
         network = self._network
-        dies = request.method == "POST" and network.happens(0.01)
+        dies = request.method == "POST" and network.happens(self._pc, 0.01)
         network.trace(f"{self._pc} → {request.method} {_short(target)} {len(body)}")
         try:
             status, answer = network.store.answer(
@@ -101,11 +102,11 @@ class Line(httpx.BaseTransport):
             network.count["store crashes before a commit"] += 1
             network.trace("the store crashed before its commit")
             raise httpx.ReadError("the connection ended (simulated)", request=request) from None
-        if network.happens(0.03):
+        if network.happens(self._pc, 0.03):
             network.count["requests doubled"] += 1
             second, _ = network.store.answer(request.method, target, dict(request.headers), body)
             network.trace(f"{self._pc} → again: {second}")
-        if request.method == "POST" and network.happens(0.01):
+        if request.method == "POST" and network.happens(self._pc, 0.01):
             network.count["store crashes after a commit"] += 1
             network.trace("the store crashed after its commit")
             network.on_answer(self._pc, target, body, status, answer)
@@ -117,7 +118,7 @@ class Line(httpx.BaseTransport):
     def _travel(self, request: httpx.Request, *, is_there: bool) -> None:
         """One way, if the line is up now and when it has arrived."""
         self._need_line(request)
-        self._crew.sleep(self._network.delay_ms())
+        self._crew.sleep(self._network.delay_ms(self._pc))
         if is_there:
             self._need_line(request)
 
@@ -130,7 +131,7 @@ class Line(httpx.BaseTransport):
             raise httpx.ConnectError("connection refused (simulated)", request=request)
 
     def _times_out(self, request: httpx.Request) -> None:
-        self._crew.sleep(3_000 + self._network.chance.random() * 7_000)
+        self._crew.sleep(3_000 + self._network.chance(f"faults of {self._pc}").random() * 7_000)
         raise httpx.ReadTimeout("no answer came (simulated)", request=request)
 
     def _wait_for_orders(self, request: httpx.Request, target: str) -> None:

@@ -22,7 +22,7 @@ from tests.simulation import exam
 from tests.simulation.disk import PcDisk
 from tests.simulation.network import Line, Network
 from tests.simulation.place import EnrolledPc
-from tests.simulation.scheduler import Crew, Scheduler
+from tests.simulation.scheduler import MS_PER_S, Crew, Flag, Scheduler
 
 
 class PcClock(SystemClock):
@@ -84,6 +84,7 @@ class Pc:
         *,
         chance: Random,
         tick_ms: int,
+        is_prompt: bool,
         before_act: Callable[[str], None],
         after_tick: Callable[[Pc], None],
         on_report: Callable[[Pc, Progress], None],
@@ -102,6 +103,8 @@ class Pc:
         self._network = network
         self._chance = chance
         self._tick_ms = tick_ms
+        self._is_prompt = is_prompt
+        self._knock: Flag | None = None
         self._before_act = before_act
         self._after_tick = after_tick
         self._on_report = on_report
@@ -114,6 +117,13 @@ class Pc:
     def folder(self) -> StateOnDisk:
         """The state folder as it is now."""
         return StateOnDisk(self.root, self.disk)
+
+    def keep_keys(self) -> None:
+        """Let the files that enrolment made lie in the state folder, for a program that begins with them."""
+        if not self.folder.device_keys.exists():
+            self.enrolled.keys.save(self.folder.device_keys)
+        if self.folder.enrolment() is None:
+            self.folder.keep_enrolment(self.enrolled.enrolment)
 
     # --- power --------------------------------------------------------------------------------------------------------
 
@@ -159,6 +169,8 @@ class Pc:
     def wish(self, act: Callable[[], None]) -> None:
         """Have something done in the program's main thread, as a press of a key is."""
         self._wishes.append(act)
+        if self._is_prompt and self._knock is not None:
+            self._knock.set()
 
     def do(self, *wishes: intents.Intent) -> Screen:
         """Press keys, from the main thread; the screen after the last."""
@@ -192,6 +204,7 @@ class Pc:
         run = self._program(crew)
         run.room.start()
         self.run = run
+        knock = self._knock = crew.waker()
         told_ms = self._scheduler.now_ms
         while True:
             run.player.advance(self._scheduler.now_ms - told_ms)
@@ -201,7 +214,21 @@ class Pc:
             while self._wishes:
                 self._wishes.popleft()()
                 self._after_tick(self)
-            crew.sleep(self._tick_ms * (0.5 + self._chance.random()))
+            self._wait_for_tick(crew, knock)
+
+    def _wait_for_tick(self, crew: Crew, knock: Flag) -> None:
+        """Until the next tick; keys that are pressed meanwhile have effect at once where the PC is prompt."""
+        wait_ms = self._tick_ms * (0.5 + self._chance.random())
+        until_ms = self._scheduler.now_ms + round(wait_ms)
+        if not self._is_prompt:
+            crew.sleep(wait_ms)
+            return
+        while (left_ms := until_ms - self._scheduler.now_ms) > 0:
+            knock.wait(left_ms / MS_PER_S)
+            knock.clear()
+            while self._wishes:
+                self._wishes.popleft()()
+                self._after_tick(self)
 
     def _program(self, crew: Crew) -> Run:
         clock = PcClock(self._scheduler, self._boot, self._booted_ms, self.ahead_ms)

@@ -57,6 +57,7 @@ class Candidate:
         self.slip = place % len(SLIPS)
         self.pc: Pc | None = None
         self.is_gone = False
+        self.has_come = False
         self.think_ms = chance.uniform(500, 2_500)
         self.slip_share = chance.choice((0.0, 0.03, 0.15))
         self.patience = chance.choice((0.2, 0.6, 1.0))

@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from centralstore.evidence.backup import make_backup, restore
 from centralstore.folder import init_folder, pin_root
 from centralstore.records import NewAccount, NewCandidate, NewEnrolment, NewPlace, NewSitting, PlannedPart
 from centralstore.rights import COMMAND_LINE, Actor
@@ -29,7 +30,7 @@ from itembank.grants import DevicesFile, grant_sitting
 from itembank.keyring import KeyFolder
 from itembank.releaselist import Holders, ReleaseList
 from kiosk.folder import Enrolment
-from sync.keys import DeviceKeys
+from sync.keys import BoxKey, DeviceKeys, random_key
 from sync.metadata import listed_release
 from sync.passwords import TEST_COST
 from tests.simulation import exam
@@ -186,6 +187,8 @@ class SimulatedStore:
         self._clock = clock
         self._loop = _loop()
         self._is_dying = False
+        self._backups = 0
+        self._recovery = BoxKey(random_key())
         event.listen(Engine, "commit", self._at_commit)
         self._open()
 
@@ -194,6 +197,28 @@ class SimulatedStore:
         self.store.close()
         self._is_dying = False
         self._open()
+
+    def back_up(self) -> int:
+        """Make a backup as `./run store backup` does; its number."""
+        self._backups += 1
+        make_backup(
+            self._folder,
+            self._backup(self._backups),
+            checkpoint=lambda: self.store.checkpoint().decode(),
+            now_utc_ms=self._clock(),
+            recovery=self._recovery.public,
+        )
+        return self._backups
+
+    def put_back(self, backup: int) -> None:
+        """The store's folder is lost; a backup is put back in its place as `./run store restore` does."""
+        self.store.close()
+        shutil.rmtree(self._folder)
+        restore(self._backup(backup), self._folder, recovery=self._recovery)
+        self._open()
+
+    def _backup(self, number: int) -> Path:
+        return self._folder.with_name(f"backup-{number}")
 
     def close(self) -> None:
         """End for good."""

@@ -13,6 +13,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 from typing import ClassVar, Final
 
@@ -22,17 +23,14 @@ from kiosk.screens import LockedScreen, PartScreen
 from sync.progress import Progress
 from tests.simulation import exam, judge
 from tests.simulation.books import Book, BrokenPromiseError, Kind
-from tests.simulation.disk import broken, full
 from tests.simulation.leader import Leader
-from tests.simulation.network import CALM_MS, Network
+from tests.simulation.network import Network
 from tests.simulation.pc import Pc
 from tests.simulation.people import ONGOING, SLIP_KINDS, Candidate
 from tests.simulation.place import MOST, SimulatedStore, scratch, template
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.seeding import one_thread, seeded
-
-ROUGH_MS: Final = 60_000
-"""When the rough time ends."""
+from tests.simulation.troubles import ROUGH_MS, Troubles
 
 HEALED_MS: Final = 240_000
 """Within so much simulated time after it everything must be delivered."""
@@ -61,6 +59,11 @@ class Knobs:
     clock_jumps: float
     meddling: float
     ask_s: float
+    sticks: float = 0.0
+    restorations: float = 0.0
+    late: float = 0.0
+    read_back: float = 0.01
+    is_prompt: bool = False
 
     @property
     def size(self) -> int:
@@ -91,12 +94,17 @@ class Knobs:
             clock_jumps=share(1.0),
             meddling=share(1.0),
             ask_s=chance.choice((5.0, 8.0, 15.0)),
+            sticks=share(1.0),
+            restorations=1.0 if chance.random() < 0.2 else 0.0,
+            late=share(0.5),
+            is_prompt=chance.random() < 0.5,
         )
 
     @classmethod
     def full(cls, seed: int) -> Knobs:
         """A room of 30 PCs, as rough as the seed says."""
-        return replace(cls.drawn(Random(f"knobs {seed}")), pcs=MOST, people=MOST - 1)
+        asks_s = Random(f"asks {seed}").choice((12.0, 20.0))
+        return replace(cls.drawn(Random(f"knobs {seed}")), pcs=MOST, people=MOST - 1, ask_s=asks_s)
 
     @classmethod
     def calm(cls, pcs: int) -> Knobs:
@@ -108,7 +116,6 @@ class World:
     """One simulated room."""
 
     def __init__(self, seed: int, *, knobs: Knobs | None = None, tell: Callable[[str], None] | None = None) -> None:
-        chance = Random(f"room {seed}")
         self.seed = seed
         self.knobs = knobs or Knobs.drawn(Random(f"knobs {seed}"))
         self.count: Counter[str] = Counter()
@@ -116,13 +123,15 @@ class World:
         self.day_code = "0000"
         self.hash = hashlib.sha256()
         self._tell = tell
-        self._chance = chance
-        self.scheduler = Scheduler(self.chance())
+        self._chances: dict[str, Random] = {}
+        self.scheduler = Scheduler(self.chance("ties"))
         self._sat: dict[str, Running] = {}
 
-    def chance(self) -> Random:
-        """A source of chance of its own, from the seed."""
-        return Random(self._chance.random())
+    def chance(self, what: str) -> Random:
+        """The source of chance for one matter: what is drawn there changes with nothing that is drawn elsewhere."""
+        if what not in self._chances:
+            self._chances[what] = Random(f"{self.seed} {what}")
+        return self._chances[what]
 
     # --- from the beginning to the end --------------------------------------------------------------------------------
 
@@ -134,10 +143,11 @@ class World:
         """
         logging.disable(logging.CRITICAL)
         self.made = made = template(self.knobs.size)
-        folder = scratch()
+        self.folder = folder = scratch()
         shutil.copytree(made.folder / "store", folder / "store")
+        clock = one_thread(ask_s=self.knobs.ask_s, now_ms=lambda: self.scheduler.now_ms)
         try:
-            with one_thread(ask_s=self.knobs.ask_s), seeded(Random(f"secrets {self.seed}")):
+            with clock, seeded(self.chance("secrets")):
                 self._build(folder)
                 try:
                     self._run()
@@ -167,18 +177,15 @@ class World:
         if self._tell is not None:
             self._tell(text)
 
-    def _build(self, folder: object) -> None:
-        from pathlib import Path
-
-        assert isinstance(folder, Path)
-        made, knobs, chance = self.made, self.knobs, self._chance
+    def _build(self, folder: Path) -> None:
+        made, knobs = self.made, self.knobs
         self.place = SimulatedStore(folder / "store", lambda: exam.START_MS + self.scheduler.now_ms)
-        self.leader = Leader(self, self.chance())
+        self.leader = Leader(self, self.chance("leader"))
         self.judge = judge.Judge(self)
         self.network = Network(
             scheduler=self.scheduler,
             store=self.place,
-            chance=self.chance(),
+            chance=self.chance,
             roughness=knobs.roughness,
             latency_ms=knobs.latency_ms,
             count=self.count,
@@ -194,31 +201,36 @@ class World:
                 folder / f"pc-{place + 1}",
                 self.scheduler,
                 self.network,
-                chance=self.chance(),
+                chance=self.chance(f"pc-{place + 1}"),
                 tick_ms=knobs.tick_ms,
+                is_prompt=knobs.is_prompt,
                 before_act=self._acts,
                 after_tick=self._look,
                 on_report=self._on_report,
             )
             for place in range(knobs.pcs)
         ]
-        people = chance.sample(range(len(made.people)), knobs.people)
-        self.people = [Candidate(self, made.people[place], place, self.chance()) for place in people]
+        people = self.chance("people").sample(range(len(made.people)), knobs.people)
+        self.people = [
+            Candidate(self, made.people[place], place, self.chance(f"candidate {place}")) for place in people
+        ]
+        self.troubles = Troubles(self)
 
     def _run(self) -> None:
-        for pc in self.pcs:
-            self.scheduler.after(self._chance.uniform(0, 2_000), pc.start)
+        chance = self.chance("course")
+        for place, pc in enumerate(self.pcs):
+            if place < len(self.people) or not self.troubles.let_be_late(pc):
+                self.scheduler.after(chance.uniform(0, 2_000), pc.start)
         for place, candidate in enumerate(self.people):
             self._arrives(candidate, self.pcs[place])
         gaps = (2_500, 10_000, 11_000, 12_000)
-        self.leader.plan(tuple(round(gap * self._chance.uniform(0.4, 1.3)) for gap in gaps))  # type: ignore[arg-type]
-        self._plan_faults()
+        self.leader.plan(tuple(round(gap * chance.uniform(0.4, 1.3)) for gap in gaps))  # type: ignore[arg-type]
+        self.troubles.plan()
         self.scheduler.run(ROUGH_MS, lambda: all(each.is_gone for each in self.people))
-        self._heal()
+        self.troubles.heal()
         if not self.scheduler.run(ROUGH_MS + HEALED_MS, self.judge.is_all_delivered):
             raise BrokenPromiseError(f"not everything was delivered: {self.judge.undelivered()}")
-        while not self.leader.close():
-            self.scheduler.run(self.scheduler.now_ms + 1_000)
+        self._close()
         if not self.scheduler.run(self.scheduler.now_ms + HEALED_MS, self.judge.is_all_wiped):
             raise BrokenPromiseError("not every PC saw that the sitting is closed and wiped what opened it")
         for candidate in self.people:
@@ -229,11 +241,21 @@ class World:
         self.count["simulated seconds"] += self.scheduler.now_ms // 1000
         self.count["events"] += self.scheduler.events
 
+    def _close(self) -> None:
+        self.troubles.start_late_ones()
+        self.scheduler.run(self.scheduler.now_ms + self.chance("closing").randrange(6_000))
+        most_ms = self.scheduler.now_ms + HEALED_MS
+        while not self.leader.close():
+            if self.scheduler.now_ms > most_ms:
+                raise BrokenPromiseError("the test leader cannot close the sitting")
+            self.scheduler.run(self.scheduler.now_ms + 1_000)
+
     def _arrives(self, candidate: Candidate, pc: Pc) -> None:
-        is_late = self._chance.random() < 0.1
-        at_ms = self._chance.uniform(200, 2_500) if not is_late else self._chance.uniform(5_000, 40_000)
+        chance = self.chance(f"arrival {candidate.name}")
+        at_ms = chance.uniform(200, 2_500) if chance.random() >= 0.1 else chance.uniform(5_000, 40_000)
 
         def arrive() -> None:
+            candidate.has_come = True
             self.leader.present(candidate)
             candidate.pc = pc
             self._thinks(candidate)
@@ -241,11 +263,13 @@ class World:
         self.scheduler.after(at_ms, arrive)
 
     def _thinks(self, candidate: Candidate) -> None:
+        chance = self.chance(f"thoughts {candidate.name}")
+
         def act() -> None:
             if candidate.is_gone:
                 return
             pc = candidate.pc
-            if pc is not None and self._chance.random() < 0.01 * self.knobs.meddling:
+            if pc is not None and chance.random() < 0.01 * self.knobs.meddling:
                 self._stray(candidate, pc)
             elif pc is not None and pc.is_on:
                 pc.wish(candidate.act)
@@ -253,17 +277,18 @@ class World:
                 self._find_another(candidate)
             self._thinks(candidate)
 
-        self.scheduler.after(self._chance.expovariate(1 / candidate.think_ms), act)
+        self.scheduler.after(chance.expovariate(1 / candidate.think_ms), act)
 
     def _stray(self, candidate: Candidate, home: Pc) -> None:
         """A candidate sits down at another PC without being told to, for a while."""
         taken = {each.pc.name for each in self.people if each.pc is not None and not each.is_gone}
         free = [pc for pc in self.pcs if pc.name not in taken and pc.is_on]
         if free:
-            candidate.pc = self._chance.choice(free)
+            chance = self.chance(f"ways of {candidate.name}")
+            candidate.pc = chance.choice(free)
             self.count["candidates at a wrong PC"] += 1
             self.trace(f"{candidate.name} sits down at {candidate.pc.name} instead of {home.name}")
-            self.scheduler.after(self._chance.expovariate(1 / 8_000), lambda: self._back(candidate, home))
+            self.scheduler.after(chance.expovariate(1 / 8_000), lambda: self._back(candidate, home))
 
     def _back(self, candidate: Candidate, home: Pc) -> None:
         taken = {each.pc.name for each in self.people if each.pc is not None and not each.is_gone}
@@ -277,8 +302,10 @@ class World:
         book = self.book_of(candidate)
         if not free:
             return
-        pc = self._chance.choice(free)
-        if book is None or self.leader.let_move(book, self._chance.choice(("", pc.device))):
+        chance = self.chance(f"ways of {candidate.name}")
+        pc = chance.choice(free)
+        pc.start()
+        if book is None or self.leader.let_move(book, chance.choice(("", pc.device))):
             self.trace(f"{candidate.name} moves from {candidate.pc.name if candidate.pc else ''} to {pc.name}")
             candidate.pc = pc
 
@@ -291,7 +318,7 @@ class World:
         """The candidate goes home, or sits down again for what is still to come."""
         number = candidate.planned.number
         ended = {book.part for book in self.books.values() if book.candidate == number and book.phase not in ONGOING}
-        if set(candidate.planned.parts) <= ended or self._chance.random() < 0.5:
+        if set(candidate.planned.parts) <= ended or self.chance(f"ways of {candidate.name}").random() < 0.5:
             candidate.is_gone = True
 
     # --- what is seen -------------------------------------------------------------------------------------------------
@@ -347,53 +374,8 @@ class World:
             if slips - {SLIP_KINDS[candidate.slip]}:
                 raise BrokenPromiseError(f"{pc.name} tells {slips} under {told.candidate}, whose they are not")
 
-    # --- faults -------------------------------------------------------------------------------------------------------
-
-    def _plan_faults(self) -> None:
-        knobs, chance = self.knobs, self._chance
-        for pc in self.pcs:
-            self._often(knobs.kills, 60_000, lambda pc=pc: self._crash(pc, "killed"))
-            self._often(knobs.power_cuts, 60_000, lambda pc=pc: self._crash(pc, "cut"))
-            self._often(knobs.deaths, 150_000, lambda pc=pc: self._die(pc))
-            self._often(knobs.disk_errors, 40_000, lambda pc=pc: self._trouble_disk(pc))
-            self._often(knobs.partitions, 60_000, lambda pc=pc: self._cut_line(pc))
-            self._often(knobs.clock_jumps, 60_000, lambda pc=pc: self._jump(pc))
-            self._often(knobs.meddling, 40_000, self.leader.meddle)
-        self._often(knobs.store_downs, 50_000, self._store_down)
-        del chance
-
-    def _often(self, share: float, every_ms: float, fault: Callable[[], None]) -> None:
-        if share <= 0:
-            return
-
-        def now() -> None:
-            if self.scheduler.now_ms < ROUGH_MS:
-                if self.scheduler.now_ms > CALM_MS:
-                    fault()
-                self._often(share, every_ms, fault)
-
-        self.scheduler.after(self._chance.expovariate(share / every_ms), now)
-
-    def _crash(self, pc: Pc, kind: Kind) -> None:
-        if not pc.is_on:
-            return
-        death = pc.kill if kind == "killed" else pc.power_cut
-
-        def die() -> None:
-            if not pc.is_on:
-                return
-            self.trace(f"{pc.name} {kind}")
-            self.count[f"PCs {kind}"] += 1
-            self._remember_end(pc, kind)
-            death()
-            self.scheduler.after(self._chance.expovariate(1 / 3_000), pc.start)
-
-        if self._chance.random() < 0.6:
-            pc.dies_at(self._chance.randrange(12), die)
-        else:
-            die()
-
-    def _remember_end(self, pc: Pc, kind: Kind) -> None:
+    def ends(self, pc: Pc, kind: Kind) -> None:
+        """A run of a PC's program ends in this way: what its candidate saw until now is what counts."""
         self._sat.pop(pc.name, None)
         self.judge.forgets(pc.name)
         for book in self.books.values():
@@ -401,54 +383,3 @@ class World:
                 book.last_end = kind
                 if book.down_since_ms is None:
                     book.down_since_ms = self.scheduler.now_ms
-
-    def _die(self, pc: Pc) -> None:
-        """The PC breaks down: whoever sits there must move. Its disk is found again at the end."""
-        if not pc.is_on or sum(not each.is_dead for each in self.pcs) < 2:
-            return
-        self.trace(f"{pc.name} dead")
-        self.count["PCs dead"] += 1
-        self._remember_end(pc, "cut")
-        pc.power_cut()
-        pc.is_dead = True
-
-    def _trouble_disk(self, pc: Pc) -> None:
-        if pc.is_on:
-            error = full() if self._chance.random() < 0.5 else broken()
-            self.trace(f"{pc.name} disk: {error.strerror}")
-            self.count["disk errors"] += 1
-            pc.disk.fail(error, self._chance.choice((1, 1, 2, 3)))
-
-    def _cut_line(self, pc: Pc) -> None:
-        self.trace(f"{pc.name} cut off")
-        self.count["lines cut"] += 1
-        self.network.cut.add(pc.name)
-        self.scheduler.after(self._chance.expovariate(1 / 8_000), lambda: self.network.cut.discard(pc.name))
-
-    def _store_down(self) -> None:
-        if self.network.is_store_down:
-            return
-        self.trace("the store is down")
-        self.count["store down"] += 1
-        self.network.is_store_down = True
-        self.place.restart()
-        self.scheduler.after(self._chance.expovariate(1 / 8_000), self._store_up)
-
-    def _store_up(self) -> None:
-        self.network.is_store_down = False
-
-    def _jump(self, pc: Pc) -> None:
-        by_ms = round(self._chance.choice((-1, 1)) * self._chance.choice((500, 5_000, 200_000)) * self._chance.random())
-        self.trace(f"{pc.name} clock jumps {by_ms}")
-        self.count["clock jumps"] += 1
-        pc.jump(by_ms)
-
-    def _heal(self) -> None:
-        self.trace("all heals")
-        self.network.heal()
-        for pc in self.pcs:
-            pc.is_dead = False
-            pc.disk.heal()
-            pc.disk.dies_in = None
-            if not pc.is_on:
-                self.scheduler.after(self._chance.uniform(0, 3_000), pc.start)
