@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from centralstore.evidence.bundle import OutFolder, export_bundle
 from centralstore.opening import opened_packages
 from centralstore.rights import COMMAND_LINE
@@ -99,6 +101,18 @@ class Room:
         seen = cosign(store.checkpoint(), witness="Statsarkivet", key=WITNESS, seen_utc_ms=self.site.clock())
         store.add_witness(seen, WITNESS.public)
         self.cosigned.append(seen)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A room made before the tests, with its export."""
+
+    room: Room
+    bundle: Path
+
+
+PREPARED: pytest.StashKey[Prepared] = pytest.StashKey()
+"""Where pytest's configuration holds a prepared room, which its tests then share."""
 
 
 async def make_room(folder: Path) -> Room:

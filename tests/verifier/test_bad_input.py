@@ -255,6 +255,7 @@ def test_key_files_that_are_none_are_told(bundle: Path, tmp_path: Path, capsys: 
         assert "64 hexadecimal digits" in refusal(capsys, bundle, option, wrong)
         assert "larger than" in refusal(capsys, bundle, option, large)
         assert "it is no file" in refusal(capsys, bundle, option, tmp_path / "none")
+        assert "it cannot be read" in refusal(capsys, bundle, option, tmp_path / ("x" * 300))
     assert "no folder" in refusal(capsys, bundle, "--content-keys", wrong)
     large.unlink()
     assert "64 hexadecimal digits" in refusal(capsys, bundle, "--content-keys", tmp_path)

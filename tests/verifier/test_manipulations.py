@@ -120,6 +120,7 @@ def test_a_dropped_envelope_is_missed_in_the_journal_even_when_the_log_is_writte
     stem = forger.stems(FIRST, "writing")[1]
     forger.drop(f"envelopes/{stem}.envelope", f"receipts/{stem}.receipt").relog().seal()
     assert "journals without a gap" in forger.found(results_keys=(), content_keys=None)
+    assert _told(forger, "before it are missing", results_keys=(), content_keys=None)
 
 
 def test_the_last_envelope_dropped_everywhere_leaves_an_attempt_that_never_ended(forger: Forger) -> None:
@@ -370,6 +371,7 @@ def test_a_witness_that_the_auditor_does_not_know_is_told(forger: Forger) -> Non
 def test_a_witness_that_did_not_sign_is_told(forger: Forger) -> None:
     forger.change(forger.names("witness")[0], lambda plain: plain["body"].update(seen_utc_ms=1)).seal()
     assert forger.found() == {"witnessed checkpoints"}
+    assert _told(forger, "the witness did not sign it", results_keys=(), content_keys=None)
 
 
 def test_a_consistency_proof_that_proves_nothing_is_told(forger: Forger) -> None:
@@ -394,6 +396,11 @@ def test_an_act_added_behind_and_dated_back_is_found(forger: Forger) -> None:
 
     forger.change("audit.json", add).relog().seal()
     assert forger.found() == {"times along the log"}
+
+
+def test_an_act_that_was_never_logged_is_told(forger: Forger) -> None:
+    forger.change("audit.json", lambda rows: rows.append({"content": {**rows[0]["content"], "id": 999}})).seal()
+    assert _told(forger, "it is not in the log: it was added without it", results_keys=(), content_keys=None)
 
 
 def test_a_receipt_dated_back_is_found(forger: Forger) -> None:
