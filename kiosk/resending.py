@@ -41,14 +41,15 @@ class Resending:
         self._share = hashlib.sha256(device.encode()).digest()[0] / 256
         self._left: deque[str] = deque()
         self._from_s = 0.0
-        self._is_begun = False
+        self._since_utc_ms = 0
+        self._is_begun = self._is_under_way = False
         self.rounds = 0
         """How often everything was compared."""
 
     def begin(self, now_utc_ms: int, spread_s: float | None = None) -> None:
         """Compare from now on what was receipted in the last days (again)."""
-        self._left = deque(self._outbox.attempts(since_utc_ms=now_utc_ms - KEPT_MS))
-        self._is_begun = True
+        self._since_utc_ms = now_utc_ms - KEPT_MS
+        self._is_begun, self._is_under_way = True, False
         self._from_s = self._threads.now_s() + self._share * (START_SPREAD_S if spread_s is None else spread_s)
 
     def turn(self, client: StoreClient, now_utc_ms: int) -> int:
@@ -62,15 +63,21 @@ class Resending:
                 _log.warning("the store's log is shorter than it was: it was restored; what it lost is sent again")
             client.has_gone_back = client.has_begun_anew = False
             self.begin(now_utc_ms, BACK_SPREAD_S)
+        if not self._is_begun or self._threads.now_s() < self._from_s:
+            return 0
+        if not self._is_under_way:
+            # Only now: a receipt may have come before this store had first told how long its log is.
+            self._is_under_way = True
+            self._left = deque(self._outbox.attempts(since_utc_ms=self._since_utc_ms))
         lost = 0
         for _ in range(AT_ONCE):
-            if not self._left or self._threads.now_s() < self._from_s:
+            if not self._left:
                 break
             attempt = self._left[0]
             self._left.rotate(-1)  # one that fails waits behind the others
             lost += self._outbox.compare(attempt, client.receipts(attempt))
             self._left.pop()
-        if self._is_begun and not self._left and self._threads.now_s() >= self._from_s:
+        if not self._left:
             self._is_begun = False
             self.rounds += 1
         if lost:

@@ -34,6 +34,7 @@ class Troubles:
         self.world = world
         self.sticks = Sticks(world)
         self._late: set[str] = set()
+        self._is_over = False
 
     def plan(self) -> None:
         """Let each kind of fault happen now and then until the rough time is over."""
@@ -74,6 +75,7 @@ class Troubles:
     def heal(self) -> None:
         """From now on nothing goes wrong, and what was off is switched on."""
         world = self.world
+        self._is_over = True
         world.trace("all heals")
         world.network.heal()
         for pc in world.pcs:
@@ -91,7 +93,7 @@ class Troubles:
         chance = self.world.chance(what)
 
         def now() -> None:
-            if self.world.scheduler.now_ms < ROUGH_MS:
+            if not self._is_over:
                 if self.world.scheduler.now_ms > CALM_MS:
                     fault()
                 plan()
