@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 from engine.events import Resumed
 from sync.bundle import AttemptBundle, keep_handed_over, read_envelopes, read_journal
 from sync.entries import decode_event, encode_event, event_code
-from sync.envelope import verify
+from sync.envelope import pack, verify
 from sync.journal import Recovered, attempts_in
 from sync.outbox import Outbox
-from sync.segment import Binding, Link
+from sync.segment import NO_HASH, Binding, Link
 from sync.writer import JournalWriter
 from tests.sync.examples import (
     BINDING,
@@ -25,6 +26,7 @@ from tests.sync.examples import (
     recipients,
     recovery,
     results,
+    scanned,
     segment,
     signing,
     small_disk,
@@ -140,6 +142,34 @@ def test_what_the_first_pc_delivers_after_a_hand_over_is_shown_and_not_counted()
     assert numbers(bundle) == [0, 1, 2, 3, 4, 5]
     assert kinds(bundle) == ["fork"]
     assert "pc-07" in bundle.faults[0].sentence
+
+
+def test_two_envelopes_with_other_records_of_one_number_are_a_conflict_and_the_first_counts() -> None:
+    """A PC's key in other hands: the same segment's keys, the same number, another answer."""
+    new = segment()
+    forged = [pack(scanned([said(number)], new=new), 0, 0, NO_HASH, signing("pc-07")) for number in (1, 2)]
+    bundle = read(forged)
+    assert (numbers(bundle), kinds(bundle)) == ([1], ["conflict"])
+    assert (bundle.faults[0].first, bundle.faults[0].last) == (0, 0)
+    assert kinds(read(forged[:1] * 2)) == []
+
+
+def test_a_segment_that_says_it_follows_a_later_one_ends_in_a_fault_and_not_in_a_circle() -> None:
+    segments = [segment(ordinal=ordinal) for ordinal in (0, 1)]
+    data = []
+    for number, (own, other) in enumerate((segments, segments[::-1])):
+        link = Link(segment=other.header.segment, count=1, head="ab" * 32)
+        header = own.header.model_copy(update={"previous": link})
+        turned = replace(own, preamble=own.preamble.model_copy(update={"header": header}))
+        data.append(pack(scanned([said(number)], new=turned), 0, 0, NO_HASH, signing("pc-07")))
+    bundle = read(data)
+    assert numbers(bundle) == [0, 1]
+    assert "missing_segment" in kinds(bundle)
+
+
+def said(number: int) -> bytes:
+    """An answer's payload."""
+    return encode_event(answer(number), utc_ms=NOW)
 
 
 def test_a_missing_envelope_is_a_value_with_its_counters() -> None:

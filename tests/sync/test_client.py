@@ -89,6 +89,7 @@ class Store:
     other_ca: Path
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     seen: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    elsewhere: str = ""
 
     def client(self, ca: Path | None = None) -> StoreClient:
         return StoreClient(self.url, self.ca if ca is None else ca, "pc-07", PC, now_utc_ms=lambda: NOW)
@@ -117,6 +118,8 @@ def served(folder: Path, newest: ssl.TLSVersion) -> Generator[Store]:
             made.seen.append((self.command, self.path, dict(self.headers), body))
             status, content = made.answers.get(self.path.partition("?")[0], (404, b"not here"))
             self.send_response(status)
+            if made.elsewhere:
+                self.send_header("Location", made.elsewhere)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -158,6 +161,20 @@ def test_a_store_with_another_ca_is_not_spoken_to(store: Store) -> None:
     with store.client(store.other_ca) as client, pytest.raises(StoreUnreachableError, match="certificate"):
         client.synchronise()
     assert store.seen == []
+
+
+def test_a_pc_is_sent_nowhere_else(store: Store) -> None:
+    """A signed request, or an envelope, followed to another address would be in other hands."""
+    store.elsewhere = f"{store.url}/v1/elsewhere"
+    store.answers = {"/v1/elsewhere": (200, b"[]")}
+    for status in (301, 302, 303, 307, 308):
+        store.answers |= dict.fromkeys(("/v1/device/sittings", "/v1/envelopes"), (status, b""))
+        with store.client() as client:
+            with pytest.raises(StoreRefusedError):
+                client.sittings()
+            with pytest.raises(StoreRefusedError):
+                client.deliver(b"PVRMENV1...")
+    assert {path for _, path, _, _ in store.seen} == {"/v1/device/sittings", "/v1/envelopes"}
 
 
 def test_a_store_that_only_speaks_older_tls_is_not_spoken_to(old_store: Store) -> None:

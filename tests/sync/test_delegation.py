@@ -115,6 +115,15 @@ def test_no_changed_delegation_recall_or_return_is_accepted(make: Make, proof: P
         none_is_accepted(trial, returns, lambda data: open_return(data, delegation))
 
 
+def test_a_recall_is_for_its_sitting_and_from_the_central_store_only() -> None:
+    recall = Recall(sitting="s1", number=2, at_utc_ms=FROM)
+    assert open_recall(sign_recall(recall, CENTRAL), sitting="s1", ticket_key=CENTRAL.public) == recall
+    with pytest.raises(NotForUsError):
+        open_recall(sign_recall(recall, CENTRAL), sitting="s2", ticket_key=CENTRAL.public)
+    with pytest.raises(WrongSignatureError):
+        open_recall(sign_recall(recall, RELAY), sitting="s1", ticket_key=CENTRAL.public)
+
+
 def a_return(**more: object) -> Return:
     plain: dict[str, object] = {
         "sitting": "s1", "number": 2, "relay": relay_id(RELAY.public), "last_order": 0, "last_order_sha256": NO_HASH,
