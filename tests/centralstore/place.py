@@ -27,7 +27,7 @@ from sync.keys import BoxPublic, DeviceKeys, random_key, sha256_hex
 from sync.package import PackageFile, encode_package, seal_content, sealed_header_of
 from sync.passwords import TEST_COST
 from sync.progress import Progress, sign_progress
-from sync.release import ReleaseManifest, content_key_check, sign_manifest
+from sync.release import ReleaseManifest, SittingGrants, content_key_check, sign_manifest
 from sync.requests import sign_request
 from sync.segment import (
     KEY_TIMINGS,
@@ -251,14 +251,17 @@ class Site:
         return pc
 
     def grant(self, sitting: str = "s1") -> None:
-        """The authority makes grants for the PCs that are cleared now."""
+        """The authority makes grants for the PCs that are cleared now, and the store takes them in."""
+        self.store.add_grants(COMMAND_LINE, self.grants(sitting))
+
+    def grants(self, sitting: str = "s1") -> SittingGrants:
+        """What the authority would make for the PCs that are cleared now."""
         devices = {device: public.hex for device, public in self.store.release_keys(sitting).items()}
         file = DevicesFile(sitting=sitting, store=self.store.public_box().hex, devices=devices)
         path = self.folder / f"{RELEASE}.provrom"
         path.write_bytes(self.package)
         now = self.clock()
-        grants = grant_sitting(self.keys, file, [path], now_utc_ms=now, expires_utc_ms=now + DAY_MS)
-        self.store.add_grants(COMMAND_LINE, grants)
+        return grant_sitting(self.keys, file, [path], now_utc_ms=now, expires_utc_ms=now + DAY_MS)
 
     async def ready_pc(self) -> Pc:
         """A cleared PC with its grants."""
