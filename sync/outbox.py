@@ -421,10 +421,13 @@ class Outbox:
     def _next(
         self, durable: Mapping[str, int] | None, most: int, kept: Kept, unknown: Collection[str]
     ) -> tuple[Parcel, ...]:
-        """As `pending`; of attempts of which it is unknown what the store has, nothing is planned."""
+        """As `pending`; of attempts of which it is unknown what the store has, nothing is planned.
+
+        Nor of their new segments: a PC that takes the attempt over would go on across the gap.
+        """
         waiting: list[Parcel] = []
         for scan in self._segments(durable):
-            if scan.header.attempt not in unknown or not self._is_earlier(scan):
+            if scan.header.attempt not in unknown:
                 self._plan(scan, _durable_count(scan, durable), patiently=True)
             for entry in self._waiting(scan.header.segment, kept):
                 if len(waiting) == most:

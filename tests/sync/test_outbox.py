@@ -269,6 +269,26 @@ def test_a_store_that_does_not_say_what_it_has_holds_up_only_that_attempt_and_no
     assert (len(refused), store.conflicts, box.has_unsent()) == (1, 0, False)
 
 
+def test_a_new_segment_waits_for_what_came_before_it_in_its_attempt() -> None:
+    """A PC that takes the attempt over would go on across the gap, and what it does could not be replayed."""
+    disk, store = SimulatedDisk(), MemoryStore()
+    sent_in_pieces(disk, store)
+    disk.remove(FOLDER / LEDGER_NAME)
+    box = outbox(disk)
+    new = JournalWriter.begin(FOLDER, BINDING, recipients(), now_utc_ms=lambda: NOW, disk=small_disk(disk))
+    new.append(answer(1), utc_ms=NOW)
+    new.commit()
+    before = len(store.kept)
+
+    def refused(_attempt: str) -> list[bytes]:
+        raise StoreRefusedError("fetch the receipts", status=401, code="clock", sentence="Set the clock.")
+
+    assert box.send(store.deliver, new.durable_counts, receipts=refused) == 0
+    assert len(store.kept) == before
+    assert box.send(store.deliver, new.durable_counts, receipts=store.receipts) > 0
+    assert box.delivered(BINDING.attempt, new.durable_counts()).is_complete
+
+
 def test_receipts_of_others_or_for_other_bytes_are_not_gone_on_with() -> None:
     disk, store, foreign = SimulatedDisk(), MemoryStore(), MemoryStore()
     sent_in_pieces(disk, store)
