@@ -11,13 +11,13 @@ import pytest
 from tests.proof import Trial
 from tests.simulation.books import BrokenPromiseError
 from tests.simulation.broken import FAULTS, ROOMS
+from tests.simulation.trying import play
 from tests.simulation.world import Knobs, World
 
 Proof = Callable[..., AbstractContextManager[Trial]]
-BLOCKS, FULL_BLOCKS = 19, 10
+BLOCKS = 19
 SMALL_ROOMS, SMALL_ROOMS_PROVED = 190, 19_000
-FULL_ROOMS, FULL_ROOMS_PROVED = 10, 1_000
-"""200 seeds in CI, 20 000 in `./run prove`; a room of 30 costs about as much as ten small ones."""
+"""With the rooms of `test_full_rooms.py` 200 seeds in CI and 20 000 in `./run prove`."""
 
 FOUND_BY = 24
 """The first seeds, by one of which a faulty part must be found should the course of its room have changed."""
@@ -40,15 +40,7 @@ def test_rooms_where_anything_fails_keep_every_promise(proof: Proof, block: int)
     ci, full = SMALL_ROOMS // BLOCKS, SMALL_ROOMS_PROVED // BLOCKS
     with proof("whole rooms simulated", ci=ci, full=full, block=block) as trial:
         for seed in trial.seeds():
-            _play(trial, seed, None)
-
-
-@pytest.mark.parametrize("block", range(FULL_BLOCKS))
-def test_full_rooms_where_anything_fails_keep_every_promise(proof: Proof, block: int) -> None:
-    ci, full = FULL_ROOMS // FULL_BLOCKS, FULL_ROOMS_PROVED // FULL_BLOCKS
-    with proof("whole rooms of 30 PCs simulated", ci=ci, full=full, block=block) as trial:
-        for seed in trial.seeds():
-            _play(trial, seed, Knobs.full(seed))
+            play(trial, seed)
 
 
 @pytest.mark.parametrize("fault", REGRESSIONS)
@@ -80,12 +72,3 @@ def test_another_seed_gives_another_run() -> None:
 def _play_all(knobs: Knobs, seeds: Iterable[int]) -> None:
     for seed in seeds:
         World(seed, knobs=knobs).run()
-
-
-def _play(trial: Trial, seed: int, knobs: Knobs | None) -> None:
-    """Run one room and count; what must stay 0 is counted as 0, since a broken promise ends the test."""
-    world = World(seed, knobs=knobs).run()
-    trial.count("answers lost", 0)
-    trial.count("PCs", world.knobs.pcs)
-    for what, number in sorted(world.count.items()):
-        trial.count(what, number)
