@@ -83,6 +83,7 @@ class Contact:
         self._running: list[Running] = []
         self._list = CurrentList(folder, enrolment, self._threads)
         self._list_asked_s = -LIST_EVERY_S
+        self._asking_list = self._threads.lock()
 
     @property
     def state(self) -> RoomState:

@@ -40,11 +40,15 @@ class Contents(Sending):
     # --- the list of current releases ---------------------------------------------------------------------------------
 
     def _refresh_list(self, client: StoreClient, every_s: float) -> None:
-        """Ask for the list of current releases, if that was not done so many seconds ago."""
-        if self._threads.now_s() - self._list_asked_s < every_s:
-            return
-        self._list_asked_s = self._threads.now_s()
-        self._list.refresh(client.metadata, now_utc_ms=self._clock.wall_ms())
+        """Ask for the list of current releases, if that was not done so many seconds ago.
+
+        While another thread asks this one waits: an order to open must not pass a list on its way that withdraws.
+        """
+        with self._asking_list:
+            if self._threads.now_s() - self._list_asked_s < every_s:
+                return
+            self._list_asked_s = self._threads.now_s()
+            self._list.refresh(client.metadata, now_utc_ms=self._clock.wall_ms())
 
     def _is_listed(self, ticket: Ticket) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from kiosk.errors import SetUpError
 from kiosk.folder import StateFolder
 from kiosk.screens import LoginScreen, WaitScreen
 from proverom.sample_room import SITTING
+from sync.client import StoreClient
 from sync.metadata import ReleaseMetadata, fingerprint
 from tests.proverom.seat import Seat, ask
 from tests.proverom.test_programmes import leaders_browser
@@ -105,6 +107,33 @@ def test_a_release_that_was_withdrawn_is_not_opened_any_more(exam_room: MakeRoom
     hand_over_list(exam)
     seat.restart()
     exam.open(exam.samira)
+    seat.until_told("is not on the authority's list of current releases")
+    assert seat.net.state.packages == {}
+    assert seat.net.state.recovery is None
+
+
+def test_an_order_to_open_waits_for_a_list_on_its_way_that_withdraws(
+    exam_room: MakeRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = exam_room("reading")
+    seat = exam.seat()
+    seat.until_true(lambda: is_prepared(seat))
+    exam.room.releases.withdraw(RELEASE, now_utc_ms=now_ms())
+    hand_over_list(exam)
+    is_asked, may_come, fetch = threading.Event(), threading.Event(), StoreClient.metadata
+
+    def slowly(client: StoreClient, name: str) -> bytes | None:
+        is_asked.set()
+        may_come.wait(60)
+        return fetch(client, name)
+
+    monkeypatch.setattr(StoreClient, "metadata", slowly)
+    seat.restart()
+    seat.until_true(is_asked.is_set)
+    exam.open(exam.samira)
+    seat.until_true(lambda: seat.net.state.orders is not None and seat.net.state.orders.last_number > 0)
+    time.sleep(0.5)  # whoever passes the list does so here
+    may_come.set()
     seat.until_told("is not on the authority's list of current releases")
     assert seat.net.state.packages == {}
     assert seat.net.state.recovery is None
