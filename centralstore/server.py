@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import ssl
@@ -75,6 +76,10 @@ def run_service(
             url = f"https://{_reachable(host)}:{chosen}"
             sys.setswitchinterval(SWITCH_SECONDS)
             serving = server(app, store, limits)
+            # What was loaded lives as long as the service. Looked through again by every full collection, it made all
+            # answers wait 60 to 100 ms; measured on 2 cores under 1 000 envelopes a second.
+            gc.collect()
+            gc.freeze()
             with _stopping(serving), forwarding(store), checkpointing(store):
                 tell(f"Store {store.folder.settings.name} at {url} (CA: {store.folder.ca_file})")
                 serving.run(sockets=[listener])
