@@ -41,6 +41,9 @@ from sync.segment import NO_HASH
 _ORDER_VALUE_CHARS: Final = 256
 """The longest text value of an order (`sync.orders`)."""
 
+LAST_NUMBER: Final = 2**31 - 1
+"""No order has a larger number, and PostgreSQL takes none for that column."""
+
 T = TypeVar("T")
 
 ORDERS_AT_ONCE = 500
@@ -302,6 +305,7 @@ class Orders(Keeper):
 
     def signed_orders(self, sitting: str, after: int) -> tuple[bytes, int]:
         """The orders after number ``after`` as they travel, and how many they are."""
+        after = min(after, LAST_NUMBER)
 
         def work(session: Session) -> tuple[bytes, int]:
             query = select(GivenOrder.data).where(GivenOrder.sitting == sitting, GivenOrder.number > after)
@@ -320,7 +324,7 @@ class Orders(Keeper):
         require_cleared(device)
 
         def work(session: Session) -> None:
-            if session.get(GivenOrder, (sitting, number)) is None:
+            if number > LAST_NUMBER or session.get(GivenOrder, (sitting, number)) is None:
                 raise NotFoundError(what=f"In sitting {sitting}, order", name=str(number))
             if session.get(OrderAck, (sitting, number, device.id)) is None:
                 session.add(

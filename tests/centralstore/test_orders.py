@@ -8,10 +8,12 @@ import pytest
 
 from centralstore.errors import FieldError, NoRightError, NotFoundError, NotNowError
 from centralstore.rights import Actor
+from centralstore.store.orders import LAST_NUMBER
 from centralstore.words import Role
+from sync.canonical import MAX_INT
 from sync.keys import VerifyKey
 from sync.orders import OrderList
-from tests.centralstore.place import RELEASE, Pc, Site, events_of
+from tests.centralstore.place import RELEASE, Pc, Site, events_of, json_bytes
 from tests.strategies import running
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +34,16 @@ async def in_reading(site: Site) -> Pc:
 
 
 @pytest.mark.rule("NP-4.10-1")
+@pytest.mark.parametrize("number", [LAST_NUMBER, LAST_NUMBER + 1, MAX_INT])
+async def test_a_number_that_no_order_has_is_answered_and_not_asked_of_the_database(site: Site, number: int) -> None:
+    pc = await site.open_pc()
+    listed = await pc.ask("GET", f"/v1/orders?sitting=s1&after={number}")
+    assert (listed.status_code, listed.json()["orders"]) == (200, [])
+    told = {"sitting": "s1", "number": number, "device": pc.id, "applied_at_ms": 1}
+    answer = await pc.ask("POST", "/v1/orders/ack", json_bytes(told))
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 async def test_a_broken_off_part_is_reset_by_the_site_and_by_nobody_else(site: Site) -> None:
     await in_reading(site)
     for stranger in (site.guard, Actor("amina", Role.NATIONAL, "", ""), Actor("bo", Role.TEST_MANAGER, "bergen", "")):
