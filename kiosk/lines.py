@@ -64,12 +64,19 @@ class Lines:
         """A third connection, for asking the home store beside a relay's line."""
         self._relays: dict[tuple[str, int, str], Line] = {}
 
+    def hang_up(self) -> bool:
+        """End what threads wait for on any line; whether anything was connected."""
+        found = [client.hang_up() for client in self._clients()]
+        return any(found)
+
     def close(self) -> None:
-        """Close every connection."""
-        self.watcher.close()
-        for line in (self.home, *self._relays.values()):
-            line.client.close()
-            line.orders_client.close()
+        """Close every connection; no thread may be using one (`hang_up`)."""
+        for client in self._clients():
+            client.close()
+
+    def _clients(self) -> list[StoreClient]:
+        lines = (self.home, *self._relays.values())
+        return [self.watcher, *(client for line in lines for client in (line.client, line.orders_client))]
 
     def choose(self, is_done: Callable[[str], bool]) -> Line:
         """The line to use now: that of the newest sitting with a delegation that holds, unless all of it is done."""

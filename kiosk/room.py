@@ -51,9 +51,14 @@ class Room(Contents):
         """End the threads; what is unsent waits for the next start."""
         self._stopping.set()
         self._hurry.set()
+        self._wait_for_threads()
+        if self._lines.hang_up():
+            self._wait_for_threads()
+        self._lines.close()
+
+    def _wait_for_threads(self) -> None:
         for thread in self._running:
             thread.join(timeout=STOP_S)
-        self._lines.close()
 
     # --- which store --------------------------------------------------------------------------------------------------
 

@@ -157,8 +157,12 @@ class StoreClient:
     ) -> None:
         self.close()
 
+    def hang_up(self) -> bool:
+        """End what another thread waits for here, which then fails in that thread; whether anything was connected."""
+        return self._tls is not None and self._tls.hang_up()
+
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections. No other thread may be using them: `hang_up` first, and wait for it."""
         self._http.close()
 
     # --- enrolment and time -------------------------------------------------------------------------------------------

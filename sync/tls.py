@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
+import socket
 import ssl
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from sync.errors import DamagedError
 
@@ -38,10 +42,13 @@ class _Socket(ssl.SSLSocket):
         later ones): it would stay open until the collector comes by.
         """
         try:
-            return super().getpeername()
+            found = super().getpeername()
         except OSError as error:
             self.close()
             raise ConnectionResetError(errno.ECONNRESET, "the line broke before the handshake") from error
+        if isinstance(self.context, StoreContext):
+            self.context.know(self)
+        return found
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """As ever, until the time is over."""
@@ -72,6 +79,26 @@ class StoreContext(ssl.SSLContext):
 
     sslsocket_class = _Socket
     until_s: float = math.inf
+    _connected: WeakSet[ssl.SSLSocket]
+    _knowing: threading.Lock
+
+    def know(self, connection: ssl.SSLSocket) -> None:
+        """Have a connection ended by `hang_up`, for as long as it is there."""
+        with self._knowing:
+            self._connected.add(connection)
+
+    def hang_up(self) -> bool:
+        """End every connection for whoever waits on it in another thread, who then closes it; whether there was one.
+
+        Closing it here would give its number to the next file or connection, and that other thread, still reading and
+        writing by that number, would put its bytes there.
+        """
+        with self._knowing:
+            found = tuple(self._connected)
+        for each in found:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(each, socket.SHUT_RDWR)
+        return bool(found)
 
     @classmethod
     def trusting(cls, authority: Path | RelayAuthority | None) -> StoreContext:
@@ -84,6 +111,7 @@ class StoreContext(ssl.SSLContext):
             fault = "the store's CA certificate is not given"
             raise DamagedError(what="enrolment", fault=fault, remedy="Pass --ca FILE")
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
+        context._connected, context._knowing = WeakSet(), threading.Lock()
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         is_relay = isinstance(authority, RelayAuthority)
         try:

@@ -69,10 +69,12 @@ class Candidate:
         """As the trace calls the candidate."""
         return self.planned.number
 
-    def act(self) -> None:
-        """Do something sensible, or not, on whatever screen there is; in the main thread of the PC's program."""
-        pc = self.pc
-        if pc is None or pc.run is None or self.is_gone:
+    def act(self, pc: Pc) -> None:
+        """Do something sensible, or not, on whatever screen there is; in the main thread of that PC's program.
+
+        Nothing, where the candidate has been moved since.
+        """
+        if pc is not self.pc or pc.run is None or self.is_gone:
             return
         screen = pc.run.conductor.screen()
         running = pc.run.conductor.running

@@ -13,6 +13,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import ClassVar, Final
@@ -272,7 +273,7 @@ class World:
             if pc is not None and chance.random() < 0.01 * self.knobs.meddling:
                 self._stray(candidate, pc)
             elif pc is not None and pc.is_on:
-                pc.wish(candidate.act)
+                pc.wish(partial(candidate.act, pc))
             elif pc is not None and pc.is_dead:
                 self._find_another(candidate)
             self._thinks(candidate)

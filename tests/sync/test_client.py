@@ -13,7 +13,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +90,7 @@ class Store:
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     seen: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     elsewhere: str = ""
+    slowly: dict[str, Callable[[], tuple[int, bytes]]] = field(default_factory=dict)
 
     def client(self, ca: Path | None = None) -> StoreClient:
         return StoreClient(self.url, self.ca if ca is None else ca, "pc-07", PC, now_utc_ms=lambda: NOW)
@@ -116,7 +117,9 @@ def served(folder: Path, newest: ssl.TLSVersion) -> Generator[Store]:
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             made.seen.append((self.command, self.path, dict(self.headers), body))
-            status, content = made.answers.get(self.path.partition("?")[0], (404, b"not here"))
+            path = self.path.partition("?")[0]
+            slow = made.slowly.get(path)
+            status, content = slow() if slow else made.answers.get(path, (404, b"not here"))
             self.send_response(status)
             if made.elsewhere:
                 self.send_header("Location", made.elsewhere)
@@ -330,6 +333,35 @@ def test_an_answer_whose_head_drips_is_given_up(dripping_store: tuple[Store, lis
     ):
         client.synchronise()
     assert sent[0] > 0
+
+
+def test_whoever_waits_for_an_answer_is_told_that_another_thread_hung_up_and_keeps_its_socket_until_then(
+    store: Store,
+) -> None:
+    """A socket closed under a waiting thread gives its number away: it would read and write another's bytes."""
+    told: list[str] = []
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def waiting() -> tuple[int, bytes]:
+        is_asked.set()
+        may_answer.wait(60)
+        return 200, b"[]"
+
+    store.slowly["/v1/device/sittings"] = waiting
+    with store.client() as client:
+
+        def ask() -> None:
+            with pytest.raises(StoreUnreachableError) as refused:
+                client.sittings()
+            told.append(str(refused.value))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert is_asked.wait(60)
+        assert client.hang_up()
+        thread.join(60)
+        assert told, "it still waits"
+        may_answer.set()
 
 
 def test_a_line_that_is_reset_before_the_handshake_leaves_no_socket_open(store: Store) -> None:
